@@ -1,0 +1,304 @@
+//! An answer in the making: one writer, any number of listeners.
+//!
+//! Work is wanted while somebody listens. A listener leaves by being dropped or by reaching its deadline; when the last
+//! one has left, [`AnswerWriter::unwanted`] resolves and whoever drives the work drops it.
+
+use crate::{
+    Cache, Chunk, Chunks, Code, End, Failure, Head, InFlight, Ledger, Priority,
+    log::{Arc, Ending, Found, Joined, Log},
+};
+use futures_util::Stream;
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Writes one answer. Dropped before its end, the answer ends as a bug of ours: `internal_error`.
+#[derive(Debug)]
+pub struct AnswerWriter {
+    log: Option<Arc<Log>>,
+}
+
+/// Listens to one answer from its start, at its own pace: a stream of all chunks that have arrived since the last poll.
+/// Dropping it leaves.
+#[derive(Debug)]
+pub struct Answer {
+    log: Arc<Log>,
+    listener: usize,
+    next: usize,
+    until: Instant,
+    /// Made at the first wait, on the runtime that waits.
+    alarm: Option<Pin<Box<Sleep>>>,
+    moved: Option<Cache>,
+    over: bool,
+    in_flight: Option<InFlight>,
+}
+
+/// Keeps the log of an answer, not the work on it.
+#[derive(Clone, Debug)]
+pub struct AnswerRef(Arc<Log>);
+
+/// A new answer: the end that writes it and its first listener, who waits until `until`.
+pub fn answer(until: Instant, priority: Priority, ledger: std::sync::Arc<Ledger>) -> (AnswerWriter, Answer) {
+    let log = Arc::new(Log::new(ledger, priority));
+    let answer = Answer::listen(log.clone(), until);
+    (AnswerWriter { log: Some(log) }, answer)
+}
+
+// === impl AnswerWriter ===
+
+impl AnswerWriter {
+    /// Says what is known of the answer; listeners see it with the first chunk.
+    pub fn head(&mut self, head: Head) {
+        if let Some(log) = &self.log {
+            log.set_head(head);
+        }
+    }
+
+    /// Says where the answer comes from.
+    pub fn cache(&mut self, cache: Cache) {
+        if let Some(log) = &self.log {
+            log.set_cache(cache);
+        }
+    }
+
+    /// Appends chunks in one step and wakes each listener once. `false` when the answer would hold more bytes than it
+    /// may; then nothing is appended.
+    pub fn push(&mut self, chunks: impl IntoIterator<Item = Chunk>) -> bool {
+        self.log.as_ref().is_none_or(|log| log.append(chunks))
+    }
+
+    /// Ends the answer well.
+    pub fn finish(mut self, end: End) {
+        self.end(Ending::Over(Ok(end)));
+    }
+
+    /// Ends the answer badly.
+    pub fn fail(mut self, failure: Failure) {
+        self.end(Ending::Over(Err(failure)));
+    }
+
+    /// Sends every listener over to `other`, which they hear from its start; `cache` tells them why. Until the last has
+    /// moved, `other` itself listens for them.
+    pub fn join(mut self, other: Answer, cache: Cache) {
+        let to = other.log.clone();
+        self.end(Ending::Joined {
+            to,
+            cache,
+            hold: Some(other),
+        });
+    }
+
+    /// A reference that keeps the log.
+    pub fn downgrade(&self) -> Option<AnswerRef> {
+        self.log.clone().map(AnswerRef)
+    }
+
+    /// When the last of those who listen now will stop waiting; `None` when nobody listens.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.log.as_ref().and_then(|log| log.wanted_until(None))
+    }
+
+    /// The highest lane that a listener asked for.
+    pub fn priority(&self) -> Priority {
+        self.log.as_ref().map_or(Priority::Low, |log| log.priority(None))
+    }
+
+    /// Resolves once a listener has asked for a lane above `than`, with that lane. To be awaited by the task that drives
+    /// the work, and no other.
+    pub fn raised(&self, than: Priority) -> impl Future<Output = Priority> + Send + 'static {
+        let log = self.log.clone();
+        poll_fn(move |cx| match log.as_ref().map(|log| log.priority(Some(cx.waker()))) {
+            Some(priority) if priority > than => Poll::Ready(priority),
+            _ => Poll::Pending,
+        })
+    }
+
+    /// Resolves once nobody listens any more. To be awaited by the task that drives the work, and no other.
+    pub fn unwanted(&self) -> impl Future<Output = ()> + Send + 'static {
+        let log = self.log.clone();
+        async move {
+            let Some(log) = log else { return };
+            let mut alarm = pin!(sleep_until(Instant::now()));
+            poll_fn(|cx| {
+                let Some(until) = log.wanted_until(Some(cx.waker())) else {
+                    return Poll::Ready(());
+                };
+                if alarm.deadline() != until {
+                    alarm.as_mut().reset(until);
+                }
+                alarm.as_mut().poll(cx)
+            })
+            .await;
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if let Some(log) = self.log.take() {
+            log.end(ending);
+        }
+    }
+}
+
+impl Drop for AnswerWriter {
+    fn drop(&mut self) {
+        if self.log.is_some() {
+            let abandoned = Failure::new(Code::Internal, "The request was given up by a fault of the server.");
+            self.end(Ending::Over(Err(abandoned)));
+        }
+    }
+}
+
+// === impl AnswerRef ===
+
+impl AnswerRef {
+    /// Listens too, if the work has ended or is still wanted by somebody; from then on it waits in the higher lane of
+    /// both. Says whether the listener was sent to a running answer or to a finished one.
+    pub fn join(&self, until: Instant, priority: Priority) -> Option<(Answer, Cache)> {
+        let mut log = self.0.clone();
+        loop {
+            match log.join(until, priority, Instant::now()) {
+                Joined::Here { listener, running } => {
+                    let cache = if running { Cache::Coalesced } else { Cache::Hit };
+                    return Some((Answer::new(log, listener, until), cache));
+                }
+                Joined::Elsewhere(to) => log = to,
+                Joined::Nowhere => return None,
+            }
+        }
+    }
+
+    /// How the answer ended; `None` while it runs and once it was sent over to another.
+    pub fn ended(&self) -> Option<Result<End, Failure>> {
+        self.0.ended()
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// The same answer from chunk `next` on, for one who has heard the rest.
+    pub fn at(mut self, next: usize) -> Self {
+        self.next = next;
+        self
+    }
+
+    /// Lets the listener carry its place among the requests in flight.
+    pub fn carrying(mut self, in_flight: InFlight) -> Self {
+        self.in_flight = Some(in_flight);
+        self
+    }
+
+    /// The index of the next chunk, from 0.
+    pub fn position(&self) -> usize {
+        self.next
+    }
+
+    /// When this listener stops waiting.
+    pub fn deadline(&self) -> Instant {
+        self.until
+    }
+
+    /// What is known of the answer; there with the first chunk.
+    pub fn head(&self) -> Option<std::sync::Arc<Head>> {
+        self.log.head()
+    }
+
+    /// How the answer ended, once the stream is over and if it ended well.
+    pub fn end(&self) -> Option<End> {
+        self.log.ended().and_then(Result::ok)
+    }
+
+    /// A reference that keeps the log.
+    pub fn downgrade(&self) -> AnswerRef {
+        AnswerRef(self.log.clone())
+    }
+
+    /// Waits until it is decided where the answer comes from. Losing the future loses nothing.
+    pub async fn cache(&mut self) -> Result<Cache, Failure> {
+        poll_fn(|cx| {
+            if let Some(cache) = self.moved {
+                return Poll::Ready(Ok(cache));
+            }
+            match self.log.origin(self.listener, cx.waker()) {
+                Some(known) => Poll::Ready(known),
+                None => self.poll_deadline(cx).map(Err),
+            }
+        })
+        .await
+    }
+
+    fn listen(log: Arc<Log>, until: Instant) -> Self {
+        let listener = log.listen(until);
+        Answer::new(log, listener, until)
+    }
+
+    fn new(log: Arc<Log>, listener: usize, until: Instant) -> Self {
+        Answer {
+            log,
+            listener,
+            next: 0,
+            until,
+            alarm: None,
+            moved: None,
+            over: false,
+            in_flight: None,
+        }
+    }
+
+    fn move_to(&mut self, log: Arc<Log>, cache: Cache) {
+        let mut there = Answer::listen(log, self.until).at(self.next);
+        there.moved = Some(cache);
+        there.in_flight = self.in_flight.take();
+        *self = there;
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let until = self.until;
+        ready!(
+            self.alarm
+                .get_or_insert_with(|| Box::pin(sleep_until(until)))
+                .as_mut()
+                .poll(cx)
+        );
+        Poll::Ready(Failure::new(
+            Code::DeadlineExceeded,
+            "The request's deadline has passed.",
+        ))
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.log.leave(self.listener);
+    }
+}
+
+impl Stream for Answer {
+    type Item = Result<Chunks, Failure>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        while !this.over {
+            match this.log.read(this.listener, this.next, cx.waker()) {
+                Found::Chunks(chunks) => {
+                    this.next = this.next.saturating_add(chunks.len());
+                    return Poll::Ready(Some(Ok(chunks)));
+                }
+                Found::Moved(log, cache) => this.move_to(log, cache),
+                Found::Over(end) => {
+                    this.over = true;
+                    return Poll::Ready(end.err().map(Err));
+                }
+                Found::Nothing => {
+                    let late = ready!(this.poll_deadline(cx));
+                    this.over = true;
+                    return Poll::Ready(Some(Err(late)));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+}

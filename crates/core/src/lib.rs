@@ -1,0 +1,51 @@
+//! The words of the house and its two mechanisms: the answer log and the stages that edges connect.
+//!
+//! What travels: [`Request`] -> [`Unique`] -> [`Grounded`] -> [`Prompt`] -> [`Reply`] -> [`Filtered`]; what comes back
+//! is an [`Answer`], a log that one writer fills and any number of listeners hear from its start.
+
+mod answer;
+mod blocking;
+mod chunk;
+mod drive;
+mod edge;
+mod env;
+mod failure;
+mod fingerprint;
+mod id;
+mod ledger;
+mod live;
+mod log;
+mod message;
+mod metrics;
+mod original;
+mod port;
+mod reply;
+mod request;
+mod secret;
+mod stage;
+mod tasks;
+mod travel;
+mod usage;
+
+pub use answer::{Answer, AnswerRef, AnswerWriter, answer};
+pub use blocking::Blocking;
+pub use chunk::{Chunk, Chunks, Delta, Event, Kind};
+pub use drive::Drive;
+pub use edge::{Inlet, Outlet, edge};
+pub use env::{Entropy, Env, WallClock};
+pub use failure::{Blame, Code, Failure, Retry};
+pub use fingerprint::Fingerprint;
+pub use id::RequestId;
+pub use ledger::{InFlight, Ledger};
+pub use live::{Live, Setter, live};
+pub use message::{Message, Role, Text};
+pub use metrics::{LineMetrics, StageMetrics};
+pub use original::{Dialect, Field, Original};
+pub use port::{Model, Passage, Retriever, Submit};
+pub use reply::{Cache, End, Head, Reply, Tier};
+pub use request::{Params, Priority, Request, Reuse};
+pub use secret::Secret;
+pub use stage::{Cx, Flow, Job, Stage, StageName};
+pub use tasks::Tasks;
+pub use travel::{Filtered, Grounded, Prompt, Unique};
+pub use usage::{FinishReason, Usage};

@@ -1,0 +1,303 @@
+//! The log behind an answer: chunks in order, one end, and who listens. No timers and no futures in here.
+//!
+//! One lock holds everything, so "join if still wanted" and "the last one left" cannot interleave.
+
+use crate::{Answer, Cache, Chunk, Chunks, Code, End, Failure, Head, Ledger, Priority};
+use slab::Slab;
+use smallvec::SmallVec;
+use std::task::Waker;
+use tokio::time::Instant;
+
+#[cfg(sim_loom)]
+pub(crate) use loom::sync::Arc;
+#[cfg(not(sim_loom))]
+pub(crate) use std::sync::Arc;
+
+type Shared<T> = std::sync::Arc<T>;
+type Wakers = SmallVec<[Waker; 2]>;
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    state: lock::Mutex<State>,
+    ledger: Shared<Ledger>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    chunks: Chunks,
+    bytes: usize,
+    cache: Option<Cache>,
+    head: Option<Shared<Head>>,
+    end: Option<Ending>,
+    listeners: Slab<Listener>,
+    priority: Priority,
+    work: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    until: Instant,
+    waker: Option<Waker>,
+}
+
+/// How a log ends.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// With an answer or a failure.
+    Over(Result<End, Failure>),
+    /// All that listen here belong over there; `hold` listens there for those who have not moved yet.
+    Joined {
+        to: Arc<Log>,
+        cache: Cache,
+        hold: Option<Answer>,
+    },
+}
+
+/// What a listener finds at its place in the log.
+pub(crate) enum Found {
+    Chunks(Chunks),
+    Nothing,
+    Moved(Arc<Log>, Cache),
+    Over(Result<End, Failure>),
+}
+
+/// What a listener may join.
+pub(crate) enum Joined {
+    Here { listener: usize, running: bool },
+    Elsewhere(Arc<Log>),
+    Nowhere,
+}
+
+// === impl Log ===
+
+impl Log {
+    pub(crate) fn new(ledger: Shared<Ledger>, priority: Priority) -> Self {
+        Log {
+            state: lock::Mutex::new(State {
+                priority,
+                ..State::default()
+            }),
+            ledger,
+        }
+    }
+
+    /// Appends; `false` when the answer holds more bytes than it may, and then nothing is appended.
+    pub(crate) fn append(&self, chunks: impl IntoIterator<Item = Chunk>) -> bool {
+        self.change(|state| {
+            let old = (state.chunks.len(), state.bytes);
+            for chunk in chunks {
+                state.bytes = state.bytes.saturating_add(chunk.weight());
+                state.chunks.push(Shared::new(chunk));
+            }
+            let fits = state.bytes <= self.ledger.max_answer_bytes();
+            if fits {
+                self.ledger.add(state.bytes.saturating_sub(old.1));
+            } else {
+                state.chunks.truncate(old.0);
+                state.bytes = old.1;
+            }
+            fits
+        })
+    }
+
+    pub(crate) fn set_head(&self, head: Head) {
+        self.state.lock().head = Some(Shared::new(head));
+    }
+
+    pub(crate) fn head(&self) -> Option<Shared<Head>> {
+        self.state.lock().head.clone()
+    }
+
+    pub(crate) fn set_cache(&self, cache: Cache) {
+        self.change(|state| state.cache = Some(cache));
+    }
+
+    /// The first end stands. A join that nobody listens to holds nobody.
+    pub(crate) fn end(&self, ending: Ending) {
+        self.change(|state| {
+            state.end.get_or_insert(ending);
+        });
+    }
+
+    /// How it ended, if it ended here.
+    pub(crate) fn ended(&self) -> Option<Result<End, Failure>> {
+        match &self.state.lock().end {
+            Some(Ending::Over(end)) => Some(end.clone()),
+            _ => None,
+        }
+    }
+
+    /// A new listener, whether or not the work is still wanted.
+    pub(crate) fn listen(&self, until: Instant) -> usize {
+        self.state.lock().add(until)
+    }
+
+    /// A new listener on work that is still wanted or has ended.
+    pub(crate) fn join(&self, until: Instant, priority: Priority, now: Instant) -> Joined {
+        let (joined, work) = {
+            let mut state = self.state.lock();
+            match &state.end {
+                Some(Ending::Joined { to, .. }) => return Joined::Elsewhere(to.clone()),
+                None if state.wanted_until().is_none_or(|until| until <= now) => return Joined::Nowhere,
+                _ => {}
+            }
+            let running = state.end.is_none();
+            state.priority = state.priority.max(priority);
+            (
+                Joined::Here {
+                    listener: state.add(until),
+                    running,
+                },
+                state.work.take(),
+            )
+        };
+        wake(work);
+        joined
+    }
+
+    pub(crate) fn leave(&self, listener: usize) {
+        let (work, held) = {
+            let mut state = self.state.lock();
+            state.listeners.try_remove(listener);
+            (state.work.take(), state.release())
+        };
+        drop(held);
+        wake(work);
+    }
+
+    /// The deadline of the listener that waits longest; `None` when nobody listens. `work` is woken when that changes.
+    pub(crate) fn wanted_until(&self, work: Option<&Waker>) -> Option<Instant> {
+        let mut state = self.state.lock();
+        state.watch(work);
+        state.wanted_until()
+    }
+
+    /// The highest lane that a listener asked for. `work` is woken when that changes.
+    pub(crate) fn priority(&self, work: Option<&Waker>) -> Priority {
+        let mut state = self.state.lock();
+        state.watch(work);
+        state.priority
+    }
+
+    /// What is there from `at` on; when nothing is, the listener is woken once something is.
+    pub(crate) fn read(&self, listener: usize, at: usize, waker: &Waker) -> Found {
+        let mut state = self.state.lock();
+        if let Some(Ending::Joined { to, cache, .. }) = &state.end {
+            return Found::Moved(to.clone(), *cache);
+        }
+        match state.chunks.get(at..) {
+            Some([]) => {}
+            Some(rest) => return Found::Chunks(rest.to_vec()),
+            None => return Found::Over(Err(out_of_range(at, state.chunks.len()))),
+        }
+        if let Some(Ending::Over(end)) = &state.end {
+            return Found::Over(end.clone());
+        }
+        state.wait(listener, waker);
+        Found::Nothing
+    }
+
+    /// Where the answer comes from, once that is decided; else the listener is woken when it is.
+    pub(crate) fn origin(&self, listener: usize, waker: &Waker) -> Option<Result<Cache, Failure>> {
+        let mut state = self.state.lock();
+        let known = match (&state.end, state.cache) {
+            (Some(Ending::Joined { cache, .. }), _) => Some(Ok(*cache)),
+            (_, Some(cache)) => Some(Ok(cache)),
+            (Some(Ending::Over(Err(failure))), None) => Some(Err(failure.clone())),
+            (Some(Ending::Over(Ok(_))), None) => Some(Ok(Cache::Miss)),
+            (None, None) => None,
+        };
+        if known.is_none() {
+            state.wait(listener, waker);
+        }
+        known
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (result, wakers, held) = {
+            let mut state = self.state.lock();
+            let result = change(&mut state);
+            let wakers: Wakers = state.listeners.iter_mut().filter_map(|(_, l)| l.waker.take()).collect();
+            (result, wakers, state.release())
+        };
+        drop(held);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let bytes = self.state.lock().bytes;
+        self.ledger.remove(bytes);
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn add(&mut self, until: Instant) -> usize {
+        self.listeners.insert(Listener { until, waker: None })
+    }
+
+    fn wait(&mut self, listener: usize, waker: &Waker) {
+        if let Some(listener) = self.listeners.get_mut(listener) {
+            listener.waker.get_or_insert_with(|| waker.clone()).clone_from(waker);
+        }
+    }
+
+    fn watch(&mut self, work: Option<&Waker>) {
+        if let Some(work) = work {
+            self.work.get_or_insert_with(|| work.clone()).clone_from(work);
+        }
+    }
+
+    fn wanted_until(&self) -> Option<Instant> {
+        self.listeners.iter().map(|(_, listener)| listener.until).max()
+    }
+
+    /// What a join holds for listeners that are no more; to be dropped outside the lock.
+    fn release(&mut self) -> Option<Answer> {
+        match &mut self.end {
+            Some(Ending::Joined { hold, .. }) if self.listeners.is_empty() => hold.take(),
+            _ => None,
+        }
+    }
+}
+
+fn wake(work: Option<Waker>) {
+    if let Some(work) = work {
+        work.wake();
+    }
+}
+
+fn out_of_range(at: usize, len: usize) -> Failure {
+    Failure::new(
+        Code::ResumeNotPossible,
+        format!("The answer has no place {at}: it holds {len} chunks so far."),
+    )
+}
+
+#[cfg(not(sim_loom))]
+mod lock {
+    pub(super) use parking_lot::Mutex;
+}
+
+#[cfg(sim_loom)]
+mod lock {
+    #[derive(Debug)]
+    pub(super) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(super) fn new(value: T) -> Self {
+            Mutex(loom::sync::Mutex::new(value))
+        }
+
+        pub(super) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+    }
+}
+
+#[cfg(all(test, sim_loom))]
+mod tests;

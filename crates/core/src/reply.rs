@@ -1,0 +1,108 @@
+//! What a worker gives back, and what is known of an answer before and after its tokens.
+
+use crate::{Chunk, Failure, FinishReason, Text, Usage};
+use futures_util::stream::BoxStream;
+use std::{fmt, sync::Arc};
+
+/// A running call: what is known of it, and its events as they come.
+///
+/// Dropping the stream drops the call. The last chunks carry a finish for each choice; a stream that ends without one
+/// is a failure, and whoever reads the provider's wire says so. Permits that the call holds ride inside the stream.
+pub struct Reply {
+    /// What is known at the first token.
+    pub head: Head,
+    /// All events that have arrived, batch by batch; nothing follows a failure.
+    pub events: BoxStream<'static, Result<Vec<Chunk>, Failure>>,
+}
+
+/// What is known of an answer at its first token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The worker that answers.
+    pub worker: Arc<str>,
+    /// The tier that it stands in.
+    pub tier: Tier,
+    /// The provider's id of the answer; empty when it has none.
+    pub id: Text,
+    /// The model as the provider names it.
+    pub model: Text,
+    /// When the provider made the answer, in seconds since 1970.
+    pub created: u64,
+    /// Calls that it took, this one included.
+    pub attempts: u32,
+    /// The sources of the passages that the answer is grounded in.
+    pub grounding: Vec<Text>,
+}
+
+/// The tiers of a route, the first tried first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Tier {
+    /// Tried first.
+    #[default]
+    Primary,
+    /// Takes over when no primary worker can.
+    Secondary,
+    /// The last resort.
+    Backup,
+}
+
+/// How an answer ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Why the first choice is complete.
+    pub finish: FinishReason,
+    /// What the call used; `None` when the provider does not say.
+    pub usage: Option<Usage>,
+    /// Whether a limit of ours cut it; such an answer is not replayed.
+    pub cut: bool,
+}
+
+/// Where a listener's answer came from: `x-orchestrator-cache`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cache {
+    /// Called for.
+    Miss,
+    /// Replayed from a finished equal request.
+    Hit,
+    /// Shared with a running equal request.
+    Coalesced,
+    /// Called for, because sharing is off for this request.
+    Bypass,
+}
+
+// === impl Reply ===
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("head", &self.head)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Tier ===
+
+impl Tier {
+    /// The tier's name in events, metrics and the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tier::Primary => "primary",
+            Tier::Secondary => "secondary",
+            Tier::Backup => "backup",
+        }
+    }
+}
+
+// === impl Cache ===
+
+impl Cache {
+    /// The word in headers and events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cache::Miss => "MISS",
+            Cache::Hit => "HIT",
+            Cache::Coalesced => "COALESCED",
+            Cache::Bypass => "BYPASS",
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A stage of the line: one method, typed at both ends.
+
+use crate::{Answer, AnswerRef, AnswerWriter, Cache, Chunk, End, Failure, Head, Priority, RequestId};
+use std::{any::Any, fmt, future::Future};
+use tokio::time::Instant;
+
+/// A step in the life of a request. It holds domain sentences and nothing else: [`drive`](crate::drive) runs the loop,
+/// and drops the future when nobody wants the answer any more.
+pub trait Stage: Send + Sync + 'static {
+    /// Its name in logs and metrics.
+    const NAME: StageName;
+    /// What it takes.
+    type In: Send + 'static;
+    /// What it hands on; `Infallible` for the last one.
+    type Out: Send + 'static;
+
+    /// Takes one request a step further.
+    fn run(&self, cx: &mut Cx, body: Self::In) -> impl Future<Output = Result<Flow<Self::Out>, Failure>> + Send;
+}
+
+/// The stages of the line, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StageName {
+    /// Fingerprint, coalesce, replay.
+    Dedup,
+    /// Where a request waits for a worker.
+    Gate,
+    /// Retrieve passages.
+    Rag,
+    /// Template, token count, fit to the window.
+    Assemble,
+    /// Call a worker.
+    Inference,
+    /// Filters over the token stream.
+    PostProcess,
+    /// Drive the reply into the answer.
+    Stream,
+}
+
+/// Where a request goes from a stage.
+#[derive(Debug)]
+pub enum Flow<T> {
+    /// On to the next stage.
+    Next(T),
+    /// Over to another answer, which all its listeners hear from the start.
+    Join(Answer, Cache),
+    /// The answer is complete.
+    Done(End),
+}
+
+/// A request in the line: what a stage works on, and the answer that it works for.
+#[derive(Debug)]
+pub struct Job<T> {
+    /// The answer's end of it.
+    pub cx: Cx,
+    /// What the next stage takes.
+    pub body: T,
+}
+
+/// What a stage may do for the answer that it works for.
+pub struct Cx {
+    id: RequestId,
+    pub(crate) writer: AnswerWriter,
+    carried: Option<Box<dyn Any + Send>>,
+}
+
+// === impl StageName ===
+
+impl StageName {
+    /// All stages, in order.
+    pub const ALL: [StageName; 7] = [
+        StageName::Dedup,
+        StageName::Gate,
+        StageName::Rag,
+        StageName::Assemble,
+        StageName::Inference,
+        StageName::PostProcess,
+        StageName::Stream,
+    ];
+
+    /// The name in logs, metrics and the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StageName::Dedup => "dedup",
+            StageName::Gate => "gate",
+            StageName::Rag => "rag",
+            StageName::Assemble => "assemble",
+            StageName::Inference => "inference",
+            StageName::PostProcess => "post_process",
+            StageName::Stream => "stream",
+        }
+    }
+}
+
+// === impl Cx ===
+
+impl Cx {
+    /// A request's way through the line, for the answer that `writer` writes.
+    pub fn new(id: RequestId, writer: AnswerWriter) -> Self {
+        Cx {
+            id,
+            writer,
+            carried: None,
+        }
+    }
+
+    /// The request's name.
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// Says what is known of the answer; listeners see it with the first chunk.
+    pub fn head(&mut self, head: Head) {
+        self.writer.head(head);
+    }
+
+    /// Says where the answer comes from.
+    pub fn cache(&mut self, cache: Cache) {
+        self.writer.cache(cache);
+    }
+
+    /// Appends chunks; see [`AnswerWriter::push`].
+    pub fn push(&mut self, chunks: impl IntoIterator<Item = Chunk>) -> bool {
+        self.writer.push(chunks)
+    }
+
+    /// A reference to the answer that keeps its log.
+    pub fn answer(&self) -> Option<AnswerRef> {
+        self.writer.downgrade()
+    }
+
+    /// The furthest deadline of those who listen now; `None` when nobody does.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.writer.deadline()
+    }
+
+    /// The highest lane that a listener asked for.
+    pub fn priority(&self) -> Priority {
+        self.writer.priority()
+    }
+
+    /// Resolves with the new lane once a listener has asked for one above `than`.
+    pub fn raised(&self, than: Priority) -> impl Future<Output = Priority> + Send + 'static {
+        self.writer.raised(than)
+    }
+
+    /// Carries a permit until the request is over, whatever way it ends.
+    pub fn carry(&mut self, permit: impl Any + Send) {
+        self.carried = Some(Box::new(permit));
+    }
+}
+
+impl fmt::Debug for Cx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cx").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -70,6 +70,13 @@ impl AnswerWriter {
         self.log.as_ref().is_none_or(|log| log.append(chunks))
     }
 
+    /// Appends the one chunk that tells listeners that the answer was cut, though it holds as many bytes as it may.
+    pub fn cut(&mut self, last: Chunk) {
+        if let Some(log) = &self.log {
+            log.append_last(last);
+        }
+    }
+
     /// Ends the answer well.
     pub fn finish(mut self, end: End) {
         self.end(Ending::Over(Ok(end)));

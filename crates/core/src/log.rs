@@ -83,13 +83,22 @@ impl Log {
 
     /// Appends; `false` when the answer holds more bytes than it may, and then nothing is appended.
     pub(crate) fn append(&self, chunks: impl IntoIterator<Item = Chunk>) -> bool {
+        self.append_within(self.ledger.max_answer_bytes(), chunks)
+    }
+
+    /// Appends the one chunk that tells of the limit, beyond it.
+    pub(crate) fn append_last(&self, chunk: Chunk) {
+        self.append_within(usize::MAX, [chunk]);
+    }
+
+    fn append_within(&self, max_bytes: usize, chunks: impl IntoIterator<Item = Chunk>) -> bool {
         self.change(|state| {
             let old = (state.chunks.len(), state.bytes);
             for chunk in chunks {
                 state.bytes = state.bytes.saturating_add(chunk.weight());
                 state.chunks.push(Shared::new(chunk));
             }
-            let fits = state.bytes <= self.ledger.max_answer_bytes();
+            let fits = state.bytes <= max_bytes;
             if fits {
                 self.ledger.add(state.bytes.saturating_sub(old.1));
             } else {

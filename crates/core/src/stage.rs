@@ -124,6 +124,11 @@ impl Cx {
         self.writer.push(chunks)
     }
 
+    /// Appends the chunk that tells of a cut; see [`AnswerWriter::cut`].
+    pub fn cut(&mut self, last: Chunk) {
+        self.writer.cut(last);
+    }
+
     /// A reference to the answer that keeps its log.
     pub fn answer(&self) -> Option<AnswerRef> {
         self.writer.downgrade()

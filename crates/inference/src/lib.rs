@@ -1,1 +1,2 @@
 //! inference
+mod wire;

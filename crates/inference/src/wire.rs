@@ -79,7 +79,9 @@ impl Wire {
             }
         }
         let link = self.connect().await?;
-        self.exchange(link, &head, &request).await.map_err(|broken| broken.error)
+        self.exchange(link, &head, &request)
+            .await
+            .map_err(|broken| broken.error)
     }
 
     async fn connect(&self) -> Result<Link, WireError> {
@@ -104,7 +106,10 @@ impl Wire {
     }
 
     fn body(&self, link: Link, head: &head::Head, sent: bool, method: &Method) -> Result<Body, Broken> {
-        let framing = head.framing(method).map_err(|error| Broken { error, nothing_came: false })?;
+        let framing = head.framing(method).map_err(|error| Broken {
+            error,
+            nothing_came: false,
+        })?;
         let reusable = sent && head.keeps_alive();
         Ok(Body::new(link, framing, reusable, Arc::clone(&self.pool)))
     }
@@ -112,7 +117,9 @@ impl Wire {
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire").field("to", &self.dial.target()).finish_non_exhaustive()
+        f.debug_struct("Wire")
+            .field("to", &self.dial.target())
+            .finish_non_exhaustive()
     }
 }
 

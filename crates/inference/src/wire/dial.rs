@@ -93,7 +93,10 @@ pub(super) async fn tunnel(io: Box<dyn Io>, to: &str, proxy: &Proxy) -> Result<B
         put_field(&mut head, &PROXY_AUTHORIZATION, value);
     }
     head.put_slice(b"\r\n");
-    let (link, head, _) = Exchange::new(Link::new(io), head).run().await.map_err(|broken| broken.error)?;
+    let (link, head, _) = Exchange::new(Link::new(io), head)
+        .run()
+        .await
+        .map_err(|broken| broken.error)?;
     match head.status {
         200..=299 => link.into_io(),
         status => Err(WireError::Proxy(format!("answered CONNECT with status {status}"))),

@@ -63,7 +63,9 @@ impl Endpoint {
         let needs_tls = secure || proxy.as_ref().is_some_and(|proxy| proxy.tls);
         let config = needs_tls.then(|| client_config(roots()?)).transpose()?;
         let server = Hop::new(host, port, config.clone().filter(|_| secure))?;
-        let proxy = proxy.map(|proxy| Ok::<_, EndpointError>((Hop::to_proxy(&proxy, config)?, proxy))).transpose()?;
+        let proxy = proxy
+            .map(|proxy| Ok::<_, EndpointError>((Hop::to_proxy(&proxy, config)?, proxy)))
+            .transpose()?;
         Ok(Endpoint {
             origin: origin(&url, proxy.as_ref().map(|(_, proxy)| proxy).filter(|_| !secure)),
             server,
@@ -114,7 +116,9 @@ fn unusable(reason: impl Into<String>) -> EndpointError {
 /// A proxy that sees the requests themselves needs the whole URL (RFC 9112, 3.2.2) and its credentials in each.
 fn origin(url: &Url, plain_proxy: Option<&Proxy>) -> Origin {
     let host = url.host_str().unwrap_or_default();
-    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let host = url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let path = url.path().trim_end_matches('/');
     Origin {
         prefix: match plain_proxy {
@@ -168,9 +172,8 @@ impl Hop {
 
 fn server_name(host: &Host<String>) -> Result<ServerName<'static>, EndpointError> {
     match host {
-        Host::Domain(name) => {
-            ServerName::try_from(name.clone()).map_err(|_| unusable("its host is not a name that a certificate can hold"))
-        }
+        Host::Domain(name) => ServerName::try_from(name.clone())
+            .map_err(|_| unusable("its host is not a name that a certificate can hold")),
         Host::Ipv4(address) => Ok(ServerName::from(std::net::IpAddr::from(*address))),
         Host::Ipv6(address) => Ok(ServerName::from(std::net::IpAddr::from(*address))),
     }

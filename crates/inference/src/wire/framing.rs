@@ -110,7 +110,7 @@ impl Framing {
         match self {
             Framing::Length(left) => Ok(payload(left, input)),
             Framing::Chunked(chunked) => chunked.step(input),
-            Framing::UntilClose => Ok(payload(&mut u64::MAX, input)),
+            Framing::UntilClose => Ok(payload(&mut { u64::MAX }, input)),
         }
     }
 }
@@ -175,7 +175,9 @@ impl Chunked {
                 self.spare = self.spare.saturating_sub(line.len().saturating_sub(free));
                 Ok(Some(line))
             }
-            _ => Err(WireError::Protocol("a line of the chunked framing does not end with CR LF")),
+            _ => Err(WireError::Protocol(
+                "a line of the chunked framing does not end with CR LF",
+            )),
         }
     }
 }

@@ -51,7 +51,9 @@ impl Head {
         let chunked = self.is_chunked()?;
         let length = self.content_length()?;
         if chunked && (length.is_some() || self.minor_version == 0) {
-            return Err(WireError::Protocol("transfer-encoding with a content-length or in HTTP/1.0"));
+            return Err(WireError::Protocol(
+                "transfer-encoding with a content-length or in HTTP/1.0",
+            ));
         }
         Ok(match length {
             _ if *method == Method::HEAD || matches!(self.status, 204 | 304) => Framing::Length(0),
@@ -64,7 +66,10 @@ impl Head {
     /// Whether the server keeps the connection open after this answer.
     pub(super) fn keeps_alive(&self) -> bool {
         let says = |word: &str| {
-            let mut options = self.headers.all("connection").flat_map(|value| value.split(|&byte| byte == b','));
+            let mut options = self
+                .headers
+                .all("connection")
+                .flat_map(|value| value.split(|&byte| byte == b','));
             options.any(|option| option.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
         };
         !says("close") && (self.minor_version > 0 || says("keep-alive"))
@@ -82,7 +87,11 @@ impl Head {
     /// The length; the same one said several times counts as said once (RFC 9110, 8.6).
     fn content_length(&self) -> Result<Option<u64>, WireError> {
         let mut length = None;
-        for value in self.headers.all("content-length").flat_map(|value| value.split(|&byte| byte == b',')) {
+        for value in self
+            .headers
+            .all("content-length")
+            .flat_map(|value| value.split(|&byte| byte == b','))
+        {
             let said = digits(value.trim_ascii()).ok_or(WireError::Protocol("a content-length that is no number"))?;
             if length.is_some_and(|length| length != said) {
                 return Err(WireError::Protocol("two content-lengths that differ"));
@@ -114,7 +123,9 @@ impl Headers {
     /// The values of all fields named `name`, in the order in which they came.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let fields = self.fields.iter();
-        fields.filter(|field| self.part(&field.name).eq_ignore_ascii_case(name.as_bytes())).map(|field| self.part(&field.value))
+        fields
+            .filter(|field| self.part(&field.name).eq_ignore_ascii_case(name.as_bytes()))
+            .map(|field| self.part(&field.value))
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {
@@ -180,10 +191,18 @@ impl HeadReader {
         if status < 100 {
             return Err(WireError::Protocol("a status below 100"));
         }
-        let fields = answer.headers.iter().map(|field| Field::within(buffer, field)).collect();
+        let fields = answer
+            .headers
+            .iter()
+            .map(|field| Field::within(buffer, field))
+            .collect();
         let raw = buffer.split_to(length.min(buffer.len())).freeze();
         let headers = Headers { raw, fields };
-        Ok(Some(Head { status, headers, minor_version }))
+        Ok(Some(Head {
+            status,
+            headers,
+            minor_version,
+        }))
     }
 }
 

@@ -118,6 +118,9 @@ impl Link {
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ended = self.end.is_some();
-        f.debug_struct("Link").field("buffered", &self.buffer.len()).field("ended", &ended).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("buffered", &self.buffer.len())
+            .field("ended", &ended)
+            .finish_non_exhaustive()
     }
 }

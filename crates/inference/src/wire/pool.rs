@@ -36,7 +36,8 @@ impl Pool {
         let since = Instant::now();
         let mut idle = self.0.lock();
         let surplus = idle.len().saturating_add(1).saturating_sub(IDLE_LIMIT);
-        let gone: Vec<Idle> = idle.drain(..surplus.max(expired(&idle, since))).collect();
+        let surplus = surplus.max(expired(&idle, since));
+        let gone: Vec<Idle> = idle.drain(..surplus).collect();
         idle.push(Idle { link, rest, since });
         drop(idle);
         drop(gone);

@@ -52,7 +52,9 @@ impl Proxies {
             let mut values = names.iter().filter_map(|&name| Some((name, variable(name)?)));
             values.find(|(_, value)| !value.trim().is_empty())
         };
-        let exceptions = first(&["no_proxy", "NO_PROXY"]).map(|(_, list)| list).unwrap_or_default();
+        let exceptions = first(&["no_proxy", "NO_PROXY"])
+            .map(|(_, list)| list)
+            .unwrap_or_default();
         Proxies {
             plain: first(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
             secure: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
@@ -69,7 +71,9 @@ impl Proxies {
         match named {
             Some((variable, value)) if !is_this_machine(host) && !self.excepts(host, port) => {
                 let proxy = Proxy::read(value.trim());
-                proxy.map(Some).map_err(|reason| EndpointError::Proxy { variable, reason })
+                proxy
+                    .map(Some)
+                    .map_err(|reason| EndpointError::Proxy { variable, reason })
             }
             _ => Ok(None),
         }
@@ -84,7 +88,11 @@ impl Proxies {
 
 impl Proxy {
     fn read(value: &str) -> Result<Self, String> {
-        let text = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
+        let text = if value.contains("://") {
+            value.to_owned()
+        } else {
+            format!("http://{value}")
+        };
         let url = Url::parse(&text).map_err(|error| error.to_string())?;
         let (tls, own_port) = match url.scheme() {
             "http" => (false, 80),
@@ -158,7 +166,9 @@ fn with_port(entry: &str) -> Option<(&str, u16)> {
 impl Target {
     fn read(text: &str) -> Option<Self> {
         let text = text.trim_start_matches('[').trim_end_matches(']');
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, bits.parse().ok()));
+        let (address, bits) = text
+            .split_once('/')
+            .map_or((text, None), |(address, bits)| (address, bits.parse().ok()));
         if let Ok(address) = address.parse::<IpAddr>() {
             return Some(Target::Network(address, bits.unwrap_or(128)));
         }

@@ -40,15 +40,27 @@ impl Outgoing<'_> {
     /// [`WireError::Request`] for a path that is no path, or a field that the wire writes itself.
     pub(super) fn head(&self, origin: &Origin) -> Result<Bytes, WireError> {
         if !self.path.starts_with('/') || !self.path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
-            return Err(WireError::Request("the path is not an absolute path of visible characters"));
+            return Err(WireError::Request(
+                "the path is not an absolute path of visible characters",
+            ));
         }
         let mut head = BytesMut::with_capacity(512);
-        for part in [self.method.as_str(), " ", &origin.prefix, self.path, " HTTP/1.1\r\nhost: ", &origin.host, "\r\n"] {
+        for part in [
+            self.method.as_str(),
+            " ",
+            &origin.prefix,
+            self.path,
+            " HTTP/1.1\r\nhost: ",
+            &origin.host,
+            "\r\n",
+        ] {
             head.put_slice(part.as_bytes());
         }
         for (name, value) in self.headers {
             if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(name) {
-                return Err(WireError::Request("host, connection and framing are the wire's to write"));
+                return Err(WireError::Request(
+                    "host, connection and framing are the wire's to write",
+                ));
             }
             put_field(&mut head, name, value);
         }

@@ -62,6 +62,7 @@ pub struct Refused {
     pub failure: Failure,
 }
 
+/// A field that is `null` counts as not there.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 struct Fields<'a> {
@@ -162,8 +163,8 @@ impl<'a> Fields<'a> {
         Ok(Submit {
             id: self.id()?,
             request: frame.slice_ref(request.as_bytes()),
-            priority: present(self.priority).map(priority).transpose()?,
-            session: present(self.session).map(|raw| name("session", Some(raw), MAX_SESSION)).transpose()?,
+            priority: self.priority.map(priority).transpose()?,
+            session: self.session.map(|raw| name("session", Some(raw), MAX_SESSION)).transpose()?,
         })
     }
 
@@ -176,7 +177,7 @@ impl<'a> Fields<'a> {
         Ok(Resume {
             id,
             request_id,
-            after: present(self.after).map(after).transpose()?,
+            after: self.after.map(after).transpose()?,
         })
     }
 
@@ -199,11 +200,6 @@ impl<'a> Fields<'a> {
             None => Ok(()),
         }
     }
-}
-
-/// An optional field that is `null` counts as not there.
-fn present(value: Option<&RawValue>) -> Option<&RawValue> {
-    value.filter(|value| value.get() != "null")
 }
 
 fn missing(field: &'static str) -> Failure {

@@ -1,0 +1,95 @@
+//! The body of an answer to a client: nothing, all of it at once, or a stream of events.
+
+use crate::{io::Work, sse::Events};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body::{Frame, SizeHint};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// The body of an answer. While it lives, its connection is at work.
+pub(crate) struct Body {
+    content: Content,
+    work: Option<Work>,
+}
+
+enum Content {
+    /// All of it; taken when it is sent.
+    Whole(Option<Bytes>),
+    /// Events as they come.
+    Events(Box<Events>),
+}
+
+/// An answer to a client.
+pub(crate) type Reply = Response<Body>;
+
+// === impl Body ===
+
+impl Body {
+    pub(crate) fn empty() -> Self {
+        Content::Whole(None).into()
+    }
+
+    /// Lets the connection count as busy until the body is sent or dropped.
+    pub(crate) fn keep_busy(&mut self, work: Work) {
+        self.work = Some(work);
+    }
+}
+
+impl From<Content> for Body {
+    fn from(content: Content) -> Self {
+        Body { content, work: None }
+    }
+}
+
+impl From<Events> for Body {
+    fn from(events: Events) -> Self {
+        Content::Events(Box::new(events)).into()
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut self.content {
+            Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Content::Events(events) => events.poll_bytes(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Whole(bytes) => bytes.is_none(),
+            Content::Events(events) => events.is_over(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Body::Events(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// An answer with a whole body.
+pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    let body = body.into();
+    let mut reply = Response::new(Body::from(Content::Whole(Some(body).filter(|body| !body.is_empty()))));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+}
+
+/// An answer in JSON.
+pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    whole(status, "application/json", body)
+}

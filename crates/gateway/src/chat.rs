@@ -1,0 +1,205 @@
+//! `POST /v1/chat/completions`, and the plain face `POST /v1/ask`.
+
+use crate::{
+    body::{Reply, json},
+    call::Call,
+    fault::Fault,
+    options::{Options, expect_json},
+    reply::{collect, failed, whole},
+    sse,
+};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use orchestrator_core::{Answer, Blame, Code, Failure};
+use orchestrator_dialect::{ask, chat};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Answers a chat completion.
+pub(crate) async fn completions(mut call: Call, request: Request<Incoming>) -> Reply {
+    let taken = match take(&mut call, request, Ok).await {
+        Ok(taken) => taken,
+        Err(failure) => return failed(call, &failure),
+    };
+    let reply = match taken.stream {
+        true => sse::stream(call, taken.answer, taken.include_usage).await,
+        false => whole(call, taken.answer).await,
+    };
+    reply.unwrap_or_else(|(call, failure)| failed(call, &failure))
+}
+
+/// Answers a plain question. Any failure of a worker is 503 `llm_unavailable`, never 500.
+pub(crate) async fn ask(mut call: Call, request: Request<Incoming>) -> Reply {
+    let taken = match take(&mut call, request, ask::to_chat).await {
+        Ok(taken) => taken,
+        Err(failure) => return ask_failed(call, &failure),
+    };
+    if taken.stream {
+        return match sse::stream(call, taken.answer, taken.include_usage).await {
+            Ok(reply) => reply,
+            Err((call, failure)) => ask_failed(call, &failure),
+        };
+    }
+    match collect(&mut call, taken.answer).await {
+        Ok(collected) => {
+            let body = AskReply::of(&call, &collected);
+            let mut reply = json(StatusCode::OK, serde_json::to_vec(&body).unwrap_or_default());
+            call.stamp(reply.headers_mut());
+            call.finish(Some(&collected.end));
+            reply
+        }
+        Err(failure) => ask_failed(call, &failure),
+    }
+}
+
+/// A request that the line has taken.
+struct Taken {
+    answer: Answer,
+    stream: bool,
+    include_usage: bool,
+}
+
+/// Reads, checks and submits a request whose body `to_chat` turns into a chat body.
+async fn take(
+    call: &mut Call,
+    request: Request<Incoming>,
+    to_chat: impl FnOnce(Bytes) -> Result<Bytes, Failure>,
+) -> Result<Taken, Failure> {
+    let (head, body) = request.into_parts();
+    let options = Options::read(&head.headers, call.door.config())?;
+    call.named(options.caller_id.clone());
+    expect_json(&head.headers)?;
+    count_client_retry(call, &head.headers);
+    let body = to_chat(read(call, &head.headers, body).await?)?;
+    let mut parsed = chat::parse_request(body)?;
+    if parsed.model.is_empty() {
+        let listed = call.door.shared.parts.models.first();
+        let missing = || Failure::invalid("model", "You must provide a model parameter.");
+        parsed.model = listed.map(|model| model.id.as_str().into()).ok_or_else(missing)?;
+    }
+    let (stream, include_usage) = (parsed.stream, parsed.include_usage);
+    let answer = call.submit(parsed, options)?;
+    Ok(Taken { answer, stream, include_usage })
+}
+
+/// Reads a body within its limits on size and time.
+async fn read(call: &Call, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Failure> {
+    let config = call.door.config();
+    let limit = config.max_body_bytes;
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|declared| declared > limit) {
+        return Err(too_large(limit));
+    }
+    let patience = Duration::from_millis(config.body_timeout_ms);
+    match timeout(patience, gather(body, limit, declared.unwrap_or(0))).await {
+        Ok(read) => read,
+        Err(_) => Err(Failure::new(Code::RequestTimeout, format!("The body did not arrive within {} ms.", config.body_timeout_ms))),
+    }
+}
+
+async fn gather(mut body: Incoming, limit: usize, declared: usize) -> Result<Bytes, Failure> {
+    let broken = |error| Failure::new(Code::InvalidRequest, "The body broke off before its end.").with_source(error);
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        if first.len().saturating_add(rest.len()).saturating_add(data.len()) > limit {
+            return Err(too_large(limit));
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.reserve(declared.max(first.len()).saturating_sub(first.len()));
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    Ok([first.as_ref(), rest.as_ref()].concat().into())
+}
+
+fn too_large(limit: usize) -> Failure {
+    Failure::new(Code::RequestTooLarge, format!("The body is larger than {limit} bytes, the server's `max_body_bytes`."))
+}
+
+/// SDKs say when they send a request again.
+fn count_client_retry(call: &Call, headers: &HeaderMap) {
+    let count = headers.get("x-stainless-retry-count").and_then(|value| value.to_str().ok());
+    if count.is_some_and(|count| count != "0") {
+        call.door.shared.parts.metrics.client_retries.inc();
+    }
+}
+
+#[derive(Serialize)]
+struct AskReply<'a> {
+    backend: &'a str,
+    model: &'a str,
+    answer: Box<str>,
+    usage: Option<Box<RawValue>>,
+    latency_ms: u128,
+    req_id: String,
+}
+
+impl<'a> AskReply<'a> {
+    fn of(call: &'a Call, collected: &'a crate::reply::Collected) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Completion {
+            choices: Vec<Choice>,
+            usage: Option<Box<RawValue>>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Choice {
+            message: Message,
+        }
+        #[derive(serde::Deserialize)]
+        struct Message {
+            content: Option<Box<str>>,
+        }
+        let completion: Option<Completion> = serde_json::from_slice(&collected.body).ok();
+        let (answer, usage) = match completion {
+            Some(completion) => (
+                completion.choices.into_iter().next().and_then(|choice| choice.message.content).unwrap_or_default(),
+                completion.usage,
+            ),
+            None => (Box::default(), None),
+        };
+        AskReply {
+            backend: &collected.head.worker,
+            model: &collected.head.model,
+            answer,
+            usage,
+            latency_ms: call.started.elapsed().as_millis(),
+            req_id: call.id.to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AskError<'a> {
+    code: &'a str,
+    message: &'a str,
+    param: Option<&'a str>,
+    req_id: String,
+}
+
+fn ask_failed(mut call: Call, failure: &Failure) -> Reply {
+    let fault = Fault::of(failure);
+    let worker_failed = failure.code().blame() == Blame::Upstream || failure.code() == Code::BreakerOpen;
+    let (status, code) = match worker_failed {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "llm_unavailable"),
+        false => (fault.status, failure.code().as_str()),
+    };
+    let body = AskError { code, message: failure.public(), param: failure.param(), req_id: call.id.to_string() };
+    let mut reply = json(status, serde_json::to_vec(&body).unwrap_or_default());
+    call.stamp(reply.headers_mut());
+    reply.headers_mut().extend(fault.headers(failure));
+    call.fail(failure);
+    reply
+}

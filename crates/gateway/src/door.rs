@@ -1,0 +1,86 @@
+//! What every face needs to take a request in.
+
+use crate::{Config, Life, Metrics, deal::Deal, resume::Resumable};
+use orchestrator_core::{Answer, Code, Env, Failure, Request, Submit, Tasks};
+use orchestrator_telemetry::{AccessLog, Registry};
+use std::{fmt, sync::Arc};
+
+/// A model that clients may ask for by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The name.
+    pub id: String,
+    /// Who serves it: the worker's provider.
+    pub owned_by: String,
+}
+
+/// What the doors are built from.
+#[derive(Clone)]
+pub struct Parts {
+    /// The limits.
+    pub config: Arc<Config>,
+    /// Time and chance.
+    pub env: Env,
+    /// Where the process is in its life.
+    pub life: Life,
+    /// Where each request leaves its line.
+    pub access: AccessLog,
+    /// What the doors show.
+    pub metrics: Metrics,
+    /// What `/metrics` shows.
+    pub registry: Registry,
+    /// The resolved `admin_token`; empty when none is asked for.
+    pub admin_token: Arc<str>,
+    /// The models that clients may ask for; the first is meant when a request names none.
+    pub models: Vec<Listed>,
+}
+
+/// The doors of the program, shared by all cores.
+pub(crate) struct Shared {
+    pub(crate) parts: Parts,
+    pub(crate) deal: Arc<Deal>,
+    /// The lines, by core.
+    pub(crate) lines: Vec<Arc<dyn Submit>>,
+    pub(crate) resumable: Resumable,
+    /// When the program began, in seconds since 1970: the birth date of listed models.
+    pub(crate) born: u64,
+}
+
+/// The doors as one core serves them.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) core: usize,
+    pub(crate) tasks: Tasks,
+}
+
+// === impl Parts ===
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("config", &self.config).field("models", &self.models).finish_non_exhaustive()
+    }
+}
+
+// === impl Door ===
+
+impl Door {
+    pub(crate) fn config(&self) -> &Config {
+        &self.shared.parts.config
+    }
+
+    pub(crate) fn life(&self) -> &Life {
+        &self.shared.parts.life
+    }
+
+    /// The same door for a request that the core with least to do shall run.
+    pub(crate) fn elsewhere(&self) -> Door {
+        Door { core: self.shared.deal.least(), ..self.clone() }
+    }
+
+    /// Submits a request to this core's line.
+    pub(crate) fn submit(&self, request: Request) -> Result<Answer, Failure> {
+        let gone = || Failure::new(Code::Internal, "The server has no line on this core.");
+        self.shared.lines.get(self.core).ok_or_else(gone)?.submit(request)
+    }
+}

@@ -1,0 +1,99 @@
+//! What a request's headers ask of us: the `x-orchestrator-*` family, the same on every face.
+
+use crate::Config;
+use http::{HeaderMap, HeaderName, header};
+use orchestrator_core::{Failure, Priority, Reuse, Text};
+use std::time::Duration;
+
+/// The wishes of one request, or of a WebSocket as the default for its requests.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Options {
+    pub(crate) priority: Priority,
+    pub(crate) timeout: Duration,
+    pub(crate) session: Option<Text>,
+    pub(crate) reuse: Reuse,
+    /// The caller's name for the request, to be echoed.
+    pub(crate) caller_id: Option<Text>,
+}
+
+const PRIORITY: HeaderName = HeaderName::from_static("x-orchestrator-priority");
+const TIMEOUT: HeaderName = HeaderName::from_static("x-orchestrator-timeout-ms");
+const SESSION: HeaderName = HeaderName::from_static("x-orchestrator-session-id");
+const CACHE: HeaderName = HeaderName::from_static("x-orchestrator-cache-control");
+const DRY_RUN: HeaderName = HeaderName::from_static("x-orchestrator-dry-run");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+// === impl Options ===
+
+impl Options {
+    /// Reads the headers; a value that is not allowed is the client's fault and named.
+    pub(crate) fn read(headers: &HeaderMap, config: &Config) -> Result<Self, Failure> {
+        if text(headers, DRY_RUN)?.is_some_and(|value| !value.eq_ignore_ascii_case("false")) {
+            let hint = "Dry runs are not served by this version; leave the header out to run the request.";
+            return Err(Failure::invalid(DRY_RUN.as_str(), hint));
+        }
+        Ok(Options {
+            priority: text(headers, PRIORITY)?.map(priority).transpose()?.unwrap_or_default(),
+            timeout: text(headers, TIMEOUT)?.map(timeout).transpose()?.unwrap_or(Duration::MAX).min(config.request_timeout()),
+            session: text(headers, SESSION)?.map(session).transpose()?,
+            reuse: text(headers, CACHE)?.map(reuse).transpose()?.unwrap_or_default(),
+            caller_id: text(headers, REQUEST_ID).ok().flatten().filter(|id| id.len() <= 128).map(Text::from),
+        })
+    }
+}
+
+/// Reads the name of a lane.
+pub(crate) fn priority(value: &str) -> Result<Priority, Failure> {
+    let wrong = || Failure::invalid(PRIORITY.as_str(), format!("`{}` is no priority: use high, normal or low.", shown(value)));
+    Priority::parse(value).ok_or_else(wrong)
+}
+
+/// Reads the name of a session.
+pub(crate) fn session(value: &str) -> Result<Text, Failure> {
+    if value.is_empty() || value.len() > 256 {
+        return Err(Failure::invalid(SESSION.as_str(), "A session id has 1 to 256 characters."));
+    }
+    Ok(value.into())
+}
+
+fn timeout(value: &str) -> Result<Duration, Failure> {
+    let millis = value.parse::<u64>().ok().filter(|millis| *millis > 0);
+    let wrong = || format!("`{}` is no timeout: use whole milliseconds above 0.", shown(value));
+    millis.map(Duration::from_millis).ok_or_else(|| Failure::invalid(TIMEOUT.as_str(), wrong()))
+}
+
+fn reuse(value: &str) -> Result<Reuse, Failure> {
+    match value {
+        "no-store" => Ok(Reuse::Never),
+        "no-cache" => Ok(Reuse::Fresh),
+        _ => {
+            let wrong = format!("`{}` is no cache control: use no-store or no-cache.", shown(value));
+            Err(Failure::invalid(CACHE.as_str(), wrong))
+        }
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Failure> {
+    let Some(value) = headers.get(&name) else { return Ok(None) };
+    let visible = value.to_str().map_err(|_| Failure::invalid(name.as_str(), "The header holds bytes that are not visible ASCII."))?;
+    Ok(Some(visible.trim()))
+}
+
+/// The beginning of a value, for an error text.
+fn shown(value: &str) -> String {
+    value.chars().take(40).collect()
+}
+
+/// Refuses a body that is not declared as JSON. No declaration at all is taken for JSON.
+pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json") {
+        return Ok(());
+    }
+    let code = orchestrator_core::Code::UnsupportedMediaType;
+    Err(Failure::new(code, "The body must be JSON: send the header `content-type: application/json`."))
+}
+
+#[cfg(test)]
+mod tests;

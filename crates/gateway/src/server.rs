@@ -1,0 +1,169 @@
+//! Connections: accepted in one place, dealt to the core with least to do, and served there to their end.
+
+use crate::{
+    body::{Reply, json},
+    deal::{Counted, What},
+    door::{Door, Shared},
+    fault::Fault,
+    io::{Busy, Limits, Watched},
+    life::Stage,
+    router,
+};
+use futures_util::FutureExt;
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use orchestrator_core::{Code, Failure};
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+
+/// Headers that a request may have.
+const MAX_HEADERS: usize = 100;
+/// How long connections may take to say goodbye once the time is up.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A connection on its way to the core that serves it.
+pub(crate) struct Accepted {
+    socket: std::net::TcpStream,
+    client: SocketAddr,
+    counted: Counted,
+    permit: OwnedSemaphorePermit,
+}
+
+/// What is served on a listener.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Plane {
+    /// Clients.
+    Data,
+    /// Operators.
+    Control,
+}
+
+/// Accepts connections until the process drains, at most `max_connections` at once, and deals them over the cores.
+pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>, cores: Vec<async_channel::Sender<Accepted>>) {
+    let places = Arc::new(Semaphore::new(shared.parts.config.max_connections));
+    let mut life = shared.parts.life.clone();
+    loop {
+        let Ok(permit) = places.clone().acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // Clients that still connect while we drain are told so, until the time is up.
+            () = life.reached(Stage::Over) => return,
+        };
+        let Ok((socket, client)) = accepted else {
+            // Out of descriptors, most likely: those in use come free in time.
+            sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let core = shared.deal.least();
+        let counted = shared.deal.count(core, What::Connection);
+        let (Some(cores), Ok(socket)) = (cores.get(core), socket.into_std()) else { continue };
+        if cores.send(Accepted { socket, client, counted, permit }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Serves the connections that are dealt to a core.
+pub(crate) async fn serve(door: Door, plane: Plane, dealt: async_channel::Receiver<Accepted>) {
+    while let Ok(accepted) = dealt.recv().await {
+        let door = door.clone();
+        door.tasks.clone().spawn(async move {
+            let Accepted { socket, client, counted, permit } = accepted;
+            // A socket that cannot be registered is closed; its client sees a reset.
+            let Ok(socket) = TcpStream::from_std(socket) else { return };
+            let connections = door.shared.parts.metrics.connections.clone();
+            connections.inc();
+            connection(door, plane, socket, client).await;
+            connections.dec();
+            drop((counted, permit));
+        });
+    }
+}
+
+async fn connection(door: Door, plane: Plane, socket: TcpStream, client: SocketAddr) {
+    // Without it a token may wait 40 ms for the acknowledgement of the one before.
+    if socket.set_nodelay(true).is_err() {
+        return;
+    }
+    let mut life = door.life().clone();
+    let busy = Busy::default();
+    let watched = Watched::new(socket, Limits::of(door.config()), busy.clone());
+    let max_header_bytes = door.config().max_header_bytes;
+    let service = service_fn(move |request| answer(door.clone(), plane, client, busy.clone(), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(max_header_bytes)
+        .serve_connection(TokioIo::new(watched), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => Some(ended),
+        () = life.reached(Stage::Draining) => None,
+    };
+    if ended.is_none() {
+        connection.as_mut().graceful_shutdown();
+        let ended = tokio::select! {
+            biased;
+            ended = connection.as_mut() => Some(ended),
+            () = life.reached(Stage::Over) => None,
+        };
+        if ended.is_none() {
+            // What still runs now ends with a clear failure, for which it is polled once more.
+            drop(timeout(FAREWELL, connection).await);
+        }
+    }
+}
+
+/// Answers one request; a panic is the server's fault and that request's end alone.
+async fn answer(
+    door: Door,
+    plane: Plane,
+    client: SocketAddr,
+    busy: Busy,
+    request: Request<Incoming>,
+) -> Result<Reply, Infallible> {
+    let (work, life) = (busy.work(), door.life().clone());
+    let id = door.shared.parts.env.request_id();
+    let told = |failure: &Failure| {
+        let fault = Fault::of(failure);
+        let mut reply = json(fault.status, fault.json(failure, id));
+        reply.headers_mut().extend(fault.headers(failure));
+        reply
+    };
+    let routed = async move {
+        match plane {
+            Plane::Data => router::data(door, request, client).await,
+            Plane::Control => router::control(door, request, client),
+        }
+    };
+    let mut routed = pin!(AssertUnwindSafe(routed).catch_unwind());
+    let mut reply = poll_fn(|cx| {
+        if life.stage() == Stage::Over {
+            let late = "The server went down before the answer was complete.";
+            return Poll::Ready(told(&Failure::new(Code::Draining, late)));
+        }
+        routed.as_mut().poll(cx).map(|reply| {
+            reply.unwrap_or_else(|_| told(&Failure::new(Code::Internal, "A fault of the server ended the request.")))
+        })
+    })
+    .await;
+    reply.body_mut().keep_busy(work);
+    Ok(reply)
+}

@@ -1,0 +1,112 @@
+//! One request on a WebSocket: what its client hears of it, frame by frame.
+
+use crate::call::Call;
+use futures_util::Stream;
+use orchestrator_core::{Answer, Chunks, Failure, Text};
+use orchestrator_stream::ws::{Frame, token};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// A client hears an answer.
+pub(super) struct Hearing {
+    id: Text,
+    call: Call,
+    answer: Answer,
+    accepted: bool,
+    over: bool,
+}
+
+/// What a client hears next.
+pub(super) struct Heard {
+    pub(super) id: Text,
+    pub(super) frame: Utf8Bytes,
+    pub(super) last: bool,
+}
+
+// === impl Hearing ===
+
+impl Hearing {
+    pub(super) fn new(id: Text, call: Call, answer: Answer) -> Self {
+        Hearing { id, call, answer, accepted: false, over: false }
+    }
+
+    fn accept(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
+        let origin = std::task::ready!(pin!(self.answer.cache()).poll(cx));
+        self.accepted = true;
+        Poll::Ready(match origin {
+            Ok(cache) => {
+                self.call.from_cache(cache);
+                self.call.door.shared.resumable.remember(self.call.id, &self.answer.downgrade());
+                self.heard(&Frame::Accepted { id: &self.id, request_id: self.call.id, cache }, false)
+            }
+            Err(failure) => self.failed(&failure),
+        })
+    }
+
+    /// `None` when the chunks say nothing that belongs into a frame.
+    fn tokens(&mut self, chunks: &Chunks) -> Option<Heard> {
+        self.call.first_token(self.answer.head());
+        let mut text = Vec::with_capacity(128);
+        let last_index = self.answer.position().saturating_sub(1);
+        token(&mut text, &self.id, last_index, chunks).then(|| self.frame(text, false))
+    }
+
+    fn finished(&mut self) -> Heard {
+        self.over = true;
+        let Some(end) = self.answer.end() else {
+            let lost = Failure::new(orchestrator_core::Code::Internal, "The answer ended without saying how.");
+            return self.failed(&lost);
+        };
+        self.call.finish(Some(&end));
+        let ttft = self.call.ttft_ms().map(Duration::from_millis);
+        self.heard(&Frame::Done { id: &self.id, end: &end, head: self.call.head().map(|head| &**head), ttft }, true)
+    }
+
+    fn failed(&mut self, failure: &Failure) -> Heard {
+        self.over = true;
+        self.call.fail(failure);
+        self.heard(&Frame::Error { id: Some(&self.id), failure }, true)
+    }
+
+    fn heard(&self, frame: &Frame<'_>, last: bool) -> Heard {
+        let mut text = Vec::with_capacity(192);
+        frame.write(&mut text);
+        self.frame(text, last)
+    }
+
+    fn frame(&self, text: Vec<u8>, last: bool) -> Heard {
+        Heard { id: self.id.clone(), frame: text_of(text), last }
+    }
+}
+
+impl Stream for Hearing {
+    type Item = Heard;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
+        let this = &mut *self;
+        if !this.accepted {
+            return this.accept(cx).map(Some);
+        }
+        while !this.over {
+            match std::task::ready!(Pin::new(&mut this.answer).poll_next(cx)) {
+                Some(Ok(chunks)) => match this.tokens(&chunks) {
+                    Some(heard) => return Poll::Ready(Some(heard)),
+                    None => continue,
+                },
+                Some(Err(failure)) => return Poll::Ready(Some(this.failed(&failure))),
+                None => return Poll::Ready(Some(this.finished())),
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+/// The frame's text. JSON writers only write UTF-8; were it ever not, the frame would be empty rather than broken.
+pub(super) fn text_of(frame: Vec<u8>) -> Utf8Bytes {
+    String::from_utf8(frame).unwrap_or_default().into()
+}

@@ -40,6 +40,11 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct AnswerRef(Arc<Log>);
 
+/// Finds the log of an answer for as long as somebody else keeps it.
+#[cfg(not(sim_loom))]
+#[derive(Clone, Debug)]
+pub struct WeakAnswer(std::sync::Weak<Log>);
+
 /// A new answer: the end that writes it and its first listener, who waits until `until`.
 pub fn answer(until: Instant, priority: Priority, ledger: std::sync::Arc<Ledger>) -> (AnswerWriter, Answer) {
     let log = Arc::new(Log::new(ledger, priority));
@@ -177,9 +182,25 @@ impl AnswerRef {
         }
     }
 
+    /// A reference that keeps nothing.
+    #[cfg(not(sim_loom))]
+    pub fn weak(&self) -> WeakAnswer {
+        WeakAnswer(Arc::downgrade(&self.0))
+    }
+
     /// How the answer ended; `None` while it runs and once it was sent over to another.
     pub fn ended(&self) -> Option<Result<End, Failure>> {
         self.0.ended()
+    }
+}
+
+// === impl WeakAnswer ===
+
+#[cfg(not(sim_loom))]
+impl WeakAnswer {
+    /// The answer, if its log is still kept.
+    pub fn upgrade(&self) -> Option<AnswerRef> {
+        self.0.upgrade().map(AnswerRef)
     }
 }
 

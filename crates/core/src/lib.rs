@@ -27,6 +27,8 @@ mod tasks;
 mod travel;
 mod usage;
 
+#[cfg(not(sim_loom))]
+pub use answer::WeakAnswer;
 pub use answer::{Answer, AnswerRef, AnswerWriter, answer};
 pub use blocking::Blocking;
 pub use chunk::{Chunk, Chunks, Delta, Event, Kind};

@@ -25,3 +25,6 @@ impl Default for Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! Drives a reply into the answer: all that is ready now becomes one append, so listeners are woken once for it.
 
 use futures_util::{StreamExt, stream::BoxStream};
-use orchestrator_core::{Chunk, Code, Cx, Delta, End, Failure, Filtered, FinishReason, Flow, Kind, Stage, StageName, Usage};
+use orchestrator_core::{
+    Chunk, Code, Cx, Delta, End, Failure, Filtered, FinishReason, Flow, Kind, Stage, StageName, Usage,
+};
 use std::{
     convert::Infallible,
     future::poll_fn,
@@ -122,7 +124,12 @@ impl Outcome {
     }
 
     fn end(self) -> Result<End, Failure> {
-        let truncated = || Failure::new(Code::UpstreamTruncated, "The worker's answer ended before it was finished.");
+        let truncated = || {
+            Failure::new(
+                Code::UpstreamTruncated,
+                "The worker's answer ended before it was finished.",
+            )
+        };
         Ok(End {
             finish: self.finish.ok_or_else(truncated)?,
             usage: self.usage,

@@ -146,10 +146,11 @@ impl fmt::Debug for Headers {
 impl HeadReader {
     /// Takes the head of the final answer off the front of `buffer`; `None` while it is not there as a whole.
     ///
-    /// Parses only when a line has ended since the last look, so a head that trickles costs no more than one at once.
+    /// Parses whole lines alone, and only when one has ended since the last look: so a head that trickles costs little
+    /// more than one at once, and is refused at the same byte.
     pub(super) fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Head>, WireError> {
-        while self.a_line_has_ended(buffer)? {
-            match self.parse(buffer)? {
+        while let Some(lines) = self.new_lines(buffer)? {
+            match self.parse(buffer, lines)? {
                 None => break,
                 Some(head) if head.status == 101 => {
                     return Err(WireError::Protocol("an upgrade that nobody asked for"));
@@ -164,19 +165,21 @@ impl HeadReader {
         }
     }
 
-    fn a_line_has_ended(&mut self, buffer: &BytesMut) -> Result<bool, WireError> {
+    /// How many bytes of the buffer are whole lines, when there are more of them than at the last look.
+    fn new_lines(&mut self, buffer: &BytesMut) -> Result<Option<usize>, WireError> {
         if buffer.iter().zip(START).any(|(byte, start)| byte != start) {
             return Err(WireError::Protocol("the answer is not HTTP/1"));
         }
         let unseen = buffer.get(self.seen..).unwrap_or_default();
+        let lines = memchr::memrchr(b'\n', unseen).map(|end| self.seen.saturating_add(end).saturating_add(1));
         self.seen = buffer.len();
-        Ok(memchr::memchr(b'\n', unseen).is_some())
+        Ok(lines)
     }
 
-    fn parse(&mut self, buffer: &mut BytesMut) -> Result<Option<Head>, WireError> {
+    fn parse(&mut self, buffer: &mut BytesMut, lines: usize) -> Result<Option<Head>, WireError> {
         let mut fields = [httparse::EMPTY_HEADER; FIELD_LIMIT];
         let mut answer = httparse::Response::new(&mut fields);
-        let length = match answer.parse(buffer) {
+        let length = match answer.parse(buffer.get(..lines).unwrap_or_default()) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(WireError::HeadTooLarge),

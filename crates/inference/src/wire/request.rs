@@ -81,3 +81,6 @@ pub(super) fn put_field(head: &mut BytesMut, name: &HeaderName, value: &HeaderVa
         head.put_slice(part);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! Input is hostile: names are bounded, nothing is guessed, and every refusal says which field and why.
 
 use bytes::Bytes;
-use orchestrator_core::{Failure, Priority, RequestId, Text};
+use orchestrator_core::{Code, Failure, Priority, RequestId, Text};
 use serde::Deserialize;
 use serde_json::{error::Category, value::RawValue};
 use std::borrow::Cow;
@@ -12,8 +12,10 @@ use std::borrow::Cow;
 const MAX_ID: usize = 128;
 /// The longest name of a session, in characters.
 const MAX_SESSION: usize = 256;
-/// The most that a refusal repeats of the client's own words, in characters.
-const MAX_QUOTE: usize = 60;
+/// The most that a refusal repeats of a word of the client's, in characters.
+const MAX_WORD: usize = 60;
+/// The most that a refusal repeats of the parser's words, which hold a name of the client's, in characters.
+const MAX_REASON: usize = 160;
 
 /// A frame from a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,15 +122,19 @@ fn id_alone(frame: &[u8]) -> Option<Text> {
 impl<'a> Fields<'a> {
     fn read(frame: &'a [u8]) -> Result<Self, Failure> {
         if frame.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Failure::invalid("", "A frame must be a JSON object."));
+            return Err(unreadable("A frame must be a JSON object."));
         }
         serde_json::from_slice(frame).map_err(|error| match error.classify() {
             // These name a field that is unknown or stands there twice.
-            Category::Data => Failure::invalid("", format!("The frame cannot be read: {}.", quote(&error.to_string()))),
-            _ => Failure::invalid(
-                "",
-                format!("The frame is not valid JSON: it breaks at line {}, column {}.", error.line(), error.column()),
-            ),
+            Category::Data => unreadable(format!(
+                "The frame cannot be read: {}.",
+                quote(&error.to_string(), MAX_REASON)
+            )),
+            _ => unreadable(format!(
+                "The frame is not valid JSON: it breaks at line {}, column {}.",
+                error.line(),
+                error.column()
+            )),
         })
     }
 
@@ -150,7 +156,10 @@ impl<'a> Fields<'a> {
             }
             other => Err(Failure::invalid(
                 "type",
-                format!("`type` must be submit, cancel or resume, not `{}`.", quote(other)),
+                format!(
+                    "`type` must be submit, cancel or resume, not `{}`.",
+                    quote(other, MAX_WORD)
+                ),
             )),
         }
     }
@@ -164,7 +173,10 @@ impl<'a> Fields<'a> {
             id: self.id()?,
             request: frame.slice_ref(request.as_bytes()),
             priority: self.priority.map(priority).transpose()?,
-            session: self.session.map(|raw| name("session", Some(raw), MAX_SESSION)).transpose()?,
+            session: self
+                .session
+                .map(|raw| name("session", Some(raw), MAX_SESSION))
+                .transpose()?,
         })
     }
 
@@ -172,7 +184,10 @@ impl<'a> Fields<'a> {
         let id = self.id()?;
         let request_id = string("request_id", self.request_id)?;
         let request_id = RequestId::parse(&request_id).ok_or_else(|| {
-            Failure::invalid("request_id", "`request_id` must be `req_` and 32 hex digits, as `accepted` gave it.")
+            Failure::invalid(
+                "request_id",
+                "`request_id` must be `req_` and 32 hex digits, as `accepted` gave it.",
+            )
         })?;
         Ok(Resume {
             id,
@@ -196,10 +211,18 @@ impl<'a> Fields<'a> {
     /// Refuses fields that belong to another type of frame.
     fn refuse(&self, kind: &str, fields: &[(&'static str, Option<&RawValue>)]) -> Result<(), Failure> {
         match fields.iter().find(|(_, value)| value.is_some()) {
-            Some((field, _)) => Err(Failure::invalid(*field, format!("A `{kind}` frame has no field `{field}`."))),
+            Some((field, _)) => Err(Failure::invalid(
+                *field,
+                format!("A `{kind}` frame has no field `{field}`."),
+            )),
             None => Ok(()),
         }
     }
+}
+
+/// A frame that is wrong as a whole.
+fn unreadable(reason: impl Into<String>) -> Failure {
+    Failure::new(Code::InvalidRequest, reason)
 }
 
 fn missing(field: &'static str) -> Failure {
@@ -229,20 +252,27 @@ fn name(field: &'static str, value: Option<&RawValue>, max: usize) -> Result<Tex
 fn priority(value: &RawValue) -> Result<Priority, Failure> {
     let text = string("priority", Some(value))?;
     Priority::parse(&text).ok_or_else(|| {
-        let found = quote(&text);
-        Failure::invalid("priority", format!("`priority` must be high, normal or low, not `{found}`."))
+        let found = quote(&text, MAX_WORD);
+        Failure::invalid(
+            "priority",
+            format!("`priority` must be high, normal or low, not `{found}`."),
+        )
     })
 }
 
 fn after(value: &RawValue) -> Result<usize, Failure> {
-    serde_json::from_str(value.get())
-        .map_err(|_| Failure::invalid("after", "`after` must be the last `seq` that was heard, a whole number from 0."))
+    serde_json::from_str(value.get()).map_err(|_| {
+        Failure::invalid(
+            "after",
+            "`after` must be the last `seq` that was heard, a whole number from 0.",
+        )
+    })
 }
 
 /// Words of the client's that may go back to it: cut, and without control characters.
-fn quote(text: &str) -> String {
+fn quote(text: &str, max: usize) -> String {
     let clean = text.chars().filter(|c| !c.is_control());
-    clean.take(MAX_QUOTE).collect()
+    clean.take(max).collect()
 }
 
 #[cfg(test)]

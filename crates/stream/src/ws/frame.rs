@@ -252,7 +252,9 @@ impl Serialize for Beside<'_> {
 fn continues(a: &Delta, b: &Delta) -> bool {
     let is_same_text = matches!(
         (&a.kind, &b.kind),
-        (Kind::Text(_), Kind::Text(_)) | (Kind::Reasoning(_), Kind::Reasoning(_)) | (Kind::Refusal(_), Kind::Refusal(_))
+        (Kind::Text(_), Kind::Text(_))
+            | (Kind::Reasoning(_), Kind::Reasoning(_))
+            | (Kind::Refusal(_), Kind::Refusal(_))
     );
     a.choice == b.choice && is_same_text
 }
@@ -268,7 +270,12 @@ impl<'a> Part<'a> {
             Kind::Text(_) => PartKind::Text(texts()),
             Kind::Reasoning(_) => PartKind::Reasoning(texts()),
             Kind::Refusal(_) => PartKind::Refusal(texts()),
-            Kind::ToolCall { index, id, name, arguments } => PartKind::ToolCall {
+            Kind::ToolCall {
+                index,
+                id,
+                name,
+                arguments,
+            } => PartKind::ToolCall {
                 index: *index,
                 id: id.as_deref(),
                 name: name.as_deref(),
@@ -277,7 +284,10 @@ impl<'a> Part<'a> {
             Kind::Finish(reason) => PartKind::FinishReason(FinishReason::as_str(*reason)),
             Kind::Usage(_) => return None,
         };
-        Some(Part { choice: first.choice, kind })
+        Some(Part {
+            choice: first.choice,
+            kind,
+        })
     }
 }
 

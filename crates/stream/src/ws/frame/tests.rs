@@ -63,7 +63,10 @@ fn the_text_of_all_chunks_is_one_string() {
         &[text(0, "He"), text(0, "l\"l"), text(0, "\u{1}o é\n")],
         expect![[r#"{"type":"token","id":"c1","seq":17,"text":"Hel\"l\u0001o é\n"}"#]],
     );
-    check_token(&[text(0, "one")], expect![[r#"{"type":"token","id":"c1","seq":17,"text":"one"}"#]]);
+    check_token(
+        &[text(0, "one")],
+        expect![[r#"{"type":"token","id":"c1","seq":17,"text":"one"}"#]],
+    );
 }
 
 #[test]
@@ -78,10 +81,19 @@ fn chunks_without_news_are_skipped() {
     let role = Arc::new(Chunk::default());
     let usage = chunk(0, Kind::Usage(Usage::default()));
     let finish = chunk(0, Kind::Finish(FinishReason::Stop));
-    for chunks in [vec![], vec![role.clone()], vec![usage], vec![finish], vec![text(0, ""), text(1, ""), reasoning("")]] {
+    for chunks in [
+        vec![],
+        vec![role.clone()],
+        vec![usage],
+        vec![finish],
+        vec![text(0, ""), text(1, ""), reasoning("")],
+    ] {
         assert_eq!(said(&chunks), None, "{chunks:?}");
     }
-    check_token(&[role, text(0, "x")], expect![[r#"{"type":"token","id":"c1","seq":17,"text":"x"}"#]]);
+    check_token(
+        &[role, text(0, "x")],
+        expect![[r#"{"type":"token","id":"c1","seq":17,"text":"x"}"#]],
+    );
 }
 
 #[test]
@@ -109,7 +121,15 @@ fn other_choices_come_beside_the_first_with_their_finish() {
     let refusal = chunk(2, Kind::Refusal("no".into()));
     let finish = chunk(1, Kind::Finish(FinishReason::ContentFilter));
     check_token(
-        &[text(1, "a"), text(1, "b"), text(2, "c"), text(0, "main"), text(1, "d"), refusal, finish],
+        &[
+            text(1, "a"),
+            text(1, "b"),
+            text(2, "c"),
+            text(0, "main"),
+            text(1, "d"),
+            refusal,
+            finish,
+        ],
         expect![[
             r#"{"type":"token","id":"c1","seq":17,"text":"main","delta":[{"choice":1,"text":"ab"},{"choice":2,"text":"c"},{"choice":1,"text":"d"},{"choice":2,"refusal":"no"},{"choice":1,"finish_reason":"content_filter"}]}"#
         ]],
@@ -133,11 +153,15 @@ fn accepted_names_the_request_and_its_source() {
     };
     check(
         frame(Cache::Miss),
-        expect![[r#"{"type":"accepted","id":"c1","request_id":"req_018f3d5b7c6a70008000000000000001","cache":"MISS"}"#]],
+        expect![[
+            r#"{"type":"accepted","id":"c1","request_id":"req_018f3d5b7c6a70008000000000000001","cache":"MISS"}"#
+        ]],
     );
     check(
         frame(Cache::Coalesced),
-        expect![[r#"{"type":"accepted","id":"c1","request_id":"req_018f3d5b7c6a70008000000000000001","cache":"COALESCED"}"#]],
+        expect![[
+            r#"{"type":"accepted","id":"c1","request_id":"req_018f3d5b7c6a70008000000000000001","cache":"COALESCED"}"#
+        ]],
     );
 }
 
@@ -224,7 +248,11 @@ fn heard(frames: &[Value], choice: u64, field: &str) -> String {
             all.push_str(frame["text"].as_str().unwrap());
         }
         for part in frame["delta"].as_array().into_iter().flatten() {
-            let text = if field == "arguments" { &part["tool_call"][field] } else { &part[field] };
+            let text = if field == "arguments" {
+                &part["tool_call"][field]
+            } else {
+                &part[field]
+            };
             if part["choice"] == choice {
                 all.push_str(text.as_str().unwrap_or_default());
             }
@@ -234,11 +262,16 @@ fn heard(frames: &[Value], choice: u64, field: &str) -> String {
 }
 
 fn written(deltas: &[(u32, Kind)], choice: u32, field: &str) -> String {
-    let texts = deltas.iter().filter(|delta| delta.0 == choice).map(|(_, kind)| match (kind, field) {
-        (Kind::Text(text), "text") | (Kind::Reasoning(text), "reasoning") | (Kind::Refusal(text), "refusal") => &**text,
-        (Kind::ToolCall { arguments, .. }, "arguments") => arguments,
-        _ => "",
-    });
+    let texts = deltas
+        .iter()
+        .filter(|delta| delta.0 == choice)
+        .map(|(_, kind)| match (kind, field) {
+            (Kind::Text(text), "text") | (Kind::Reasoning(text), "reasoning") | (Kind::Refusal(text), "refusal") => {
+                &**text
+            }
+            (Kind::ToolCall { arguments, .. }, "arguments") => arguments,
+            _ => "",
+        });
     texts.collect()
 }
 
@@ -254,7 +287,7 @@ proptest! {
         let chunks: Vec<_> = deltas.iter().map(|(choice, kind)| chunk(*choice, kind.clone())).collect();
         let frames: Vec<Value> = chunks
             .chunks(size)
-            .filter_map(|some| said(some))
+            .filter_map(said)
             .map(|frame| serde_json::from_str(&frame).expect("each frame is JSON"))
             .collect();
         for choice in 0..3 {

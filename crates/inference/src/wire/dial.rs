@@ -56,9 +56,7 @@ impl Dial for Endpoint {
 /// TCP to a hop.
 async fn connect(hop: &Hop) -> Result<Box<dyn Io>, WireError> {
     let connected = async {
-        let stream = first_of(addresses(hop).await?).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        prepared(first_of(addresses(hop).await?).await?)
     };
     match connected.await {
         Ok(stream) => Ok(Box::new(stream)),
@@ -67,6 +65,12 @@ async fn connect(hop: &Hop) -> Result<Box<dyn Io>, WireError> {
             source,
         }),
     }
+}
+
+/// A request goes out as soon as it is written.
+fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// TLS over a connection to a hop, where the hop speaks it.

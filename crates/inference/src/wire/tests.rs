@@ -1,1 +1,143 @@
+//! A scripted world: connections are in-memory pipes whose other ends the test holds.
 
+use super::*;
+use async_trait::async_trait;
+use http::{HeaderName, HeaderValue};
+use link::Io;
+use parking_lot::Mutex;
+use std::{collections::VecDeque, io};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+mod answers;
+mod calls;
+mod fuzz;
+mod reuse;
+mod sockets;
+
+/// Hands out prepared connections one by one; when none is left, it never connects.
+#[derive(Default)]
+struct Script {
+    ready: Mutex<VecDeque<Result<Box<dyn Io>, WireError>>>,
+    dialed: Mutex<usize>,
+}
+
+/// The server's end of a connection.
+struct Peer(DuplexStream);
+
+#[async_trait]
+impl Dial for Script {
+    async fn dial(&self) -> Result<Box<dyn Io>, WireError> {
+        *self.dialed.lock() += 1;
+        let next = self.ready.lock().pop_front();
+        match next {
+            Some(connection) => connection,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn target(&self) -> &str {
+        "model.test:80"
+    }
+}
+
+/// A wire over `count` connections with `room` bytes in flight each way, and their other ends.
+fn world(count: usize, room: usize) -> (Wire, Arc<Script>, Vec<Peer>) {
+    let script = Arc::new(Script::default());
+    let peers = (0..count).map(|_| {
+        let (ours, theirs) = tokio::io::duplex(room);
+        script.ready.lock().push_back(Ok(Box::new(ours)));
+        Peer(theirs)
+    });
+    let peers = peers.collect();
+    (wire(Arc::clone(&script) as Arc<dyn Dial>), script, peers)
+}
+
+fn wire(dial: Arc<dyn Dial>) -> Wire {
+    Wire {
+        origin: Origin {
+            prefix: "/v1".into(),
+            host: "model.test".into(),
+            proxy_authorization: None,
+        },
+        dial,
+        connect_timeout: Duration::from_secs(5),
+        pool: Arc::default(),
+    }
+}
+
+/// A wire over one connection.
+fn pair() -> (Wire, Peer) {
+    let (wire, _, mut peers) = world(1, 1 << 20);
+    (wire, peers.remove(0))
+}
+
+fn post(body: impl Into<Bytes>) -> Outgoing<'static> {
+    Outgoing {
+        method: Method::POST,
+        path: "/chat",
+        headers: &[],
+        body: body.into(),
+    }
+}
+
+fn get() -> Outgoing<'static> {
+    Outgoing {
+        method: Method::GET,
+        path: "/models",
+        headers: &[],
+        body: Bytes::new(),
+    }
+}
+
+impl Peer {
+    /// Reads one request: its head, and its body by `content-length`.
+    async fn hears(&mut self) -> String {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(self.0.read_u8().await.expect("a whole head"));
+        }
+        let head = String::from_utf8(request).unwrap();
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+        self.0.read_exact(&mut body).await.expect("a whole body");
+        head + std::str::from_utf8(&body).unwrap()
+    }
+
+    async fn says(&mut self, text: impl AsRef<[u8]>) {
+        self.0.write_all(text.as_ref()).await.unwrap();
+    }
+
+    /// Hears a request and answers it.
+    async fn answers(&mut self, text: impl AsRef<[u8]>) -> String {
+        let request = self.hears().await;
+        self.says(text).await;
+        request
+    }
+
+    /// Ends its side of the connection; what was said before can still be read.
+    async fn ends(&mut self) {
+        self.0.shutdown().await.unwrap();
+    }
+
+    /// Waits until the other side has closed the connection, dropping what it still says.
+    async fn sees_the_end(&mut self) {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).await.unwrap();
+    }
+}
+
+/// Sends a request to a peer that hears it, answers, and ends if told to; gives status and body.
+async fn ask(wire: &Wire, peer: &mut Peer, answer: impl AsRef<[u8]>, end: bool) -> Result<(u16, String), WireError> {
+    let serve = async {
+        peer.answers(answer).await;
+        if end {
+            peer.ends().await;
+        }
+    };
+    let call = async {
+        let incoming = wire.send(post("{}")).await?;
+        let body = incoming.body.collect(1 << 20).await?;
+        Ok((incoming.status, String::from_utf8_lossy(&body).into_owned()))
+    };
+    tokio::join!(call, serve).0
+}

@@ -77,25 +77,25 @@ fn a_resume_names_the_answer_and_the_place_in_it() {
 
 #[test]
 fn a_frame_that_is_no_object_is_refused() {
-    check("", expect!["- |  | A frame must be a JSON object."]);
-    check("[1]", expect!["- |  | A frame must be a JSON object."]);
-    check("\"submit\"", expect!["- |  | A frame must be a JSON object."]);
-    check("ping", expect!["- |  | A frame must be a JSON object."]);
+    check("", expect!["- | - | A frame must be a JSON object."]);
+    check("[1]", expect!["- | - | A frame must be a JSON object."]);
+    check("\"submit\"", expect!["- | - | A frame must be a JSON object."]);
+    check("ping", expect!["- | - | A frame must be a JSON object."]);
 }
 
 #[test]
 fn broken_json_is_refused_by_its_place() {
     check(
         r#"{"type":"submit","id":"c1","#,
-        expect!["- |  | The frame is not valid JSON: it breaks at line 1, column 27."],
+        expect!["- | - | The frame is not valid JSON: it breaks at line 1, column 27."],
     );
     check(
         "{\"type\":\"cancel\",\n\"id\" \"c1\"}",
-        expect!["- |  | The frame is not valid JSON: it breaks at line 2, column 6."],
+        expect!["- | - | The frame is not valid JSON: it breaks at line 2, column 6."],
     );
     check(
         r#"{"type":"cancel","id":"c1"} {}"#,
-        expect!["- |  | The frame is not valid JSON: it breaks at line 1, column 29."],
+        expect!["- | - | The frame is not valid JSON: it breaks at line 1, column 29."],
     );
 }
 
@@ -104,12 +104,12 @@ fn fields_that_are_unknown_double_or_of_another_type_are_refused_under_the_id() 
     check(
         r#"{"type":"submit","id":"c1","request":{},"prioritty":"high"}"#,
         expect![
-            "c1 |  | The frame cannot be read: unknown field `prioritty`, expected one of `type`, `id`, `request`, `priority`, `session`, `request_id`, `after` at line 1 column 51."
+            "c1 | - | The frame cannot be read: unknown field `prioritty`, expected one of `type`, `id`, `request`, `priority`, `session`, `request_id`, `after` at line 1 column 51."
         ],
     );
     check(
         r#"{"type":"cancel","id":"c1","type":"submit"}"#,
-        expect!["c1 |  | The frame cannot be read: duplicate field `type` at line 1 column 33."],
+        expect!["c1 | - | The frame cannot be read: duplicate field `type` at line 1 column 33."],
     );
     check(
         r#"{"type":"cancel","id":"c1","request":{}}"#,

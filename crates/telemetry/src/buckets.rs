@@ -11,9 +11,7 @@ pub const TTFT: [f64; 16] = [
 ];
 
 /// What we add to a request ourselves.
-pub const OVERHEAD: [f64; 10] = [
-    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1,
-];
+pub const OVERHEAD: [f64; 10] = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1];
 
 /// A request that calls no model.
 pub const HTTP: [f64; 14] = [

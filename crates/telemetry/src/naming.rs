@@ -7,8 +7,27 @@ use prometheus::proto::{MetricFamily, MetricType};
 
 /// Units that a base unit stands for.
 const SCALED_UNITS: [&str; 21] = [
-    "ms", "milliseconds", "us", "microseconds", "ns", "nanoseconds", "minutes", "hours", "days", "bits", "kb", "kilobytes",
-    "mb", "megabytes", "gb", "gigabytes", "kib", "mib", "gib", "percent", "permille",
+    "ms",
+    "milliseconds",
+    "us",
+    "microseconds",
+    "ns",
+    "nanoseconds",
+    "minutes",
+    "hours",
+    "days",
+    "bits",
+    "kb",
+    "kilobytes",
+    "mb",
+    "megabytes",
+    "gb",
+    "gigabytes",
+    "kib",
+    "mib",
+    "gib",
+    "percent",
+    "permille",
 ];
 /// Short forms of base units.
 const ABBREVIATIONS: [&str; 6] = ["s", "sec", "secs", "b", "byte", "second"];
@@ -22,7 +41,15 @@ const TYPES: [&str; 4] = ["counter", "gauge", "histogram", "summary"];
 const RESERVED_LABELS: [&str; 4] = ["le", "quantile", "job", "instance"];
 /// Labels with a value for each request, client or secret.
 const UNBOUNDED_LABELS: [&str; 9] = [
-    "id", "request_id", "session_id", "session", "trace_id", "user", "key", "api_key", "client",
+    "id",
+    "request_id",
+    "session_id",
+    "session",
+    "trace_id",
+    "user",
+    "key",
+    "api_key",
+    "client",
 ];
 
 /// What is wrong with the names of `families`, one sentence each; empty when nothing is.
@@ -47,7 +74,10 @@ fn family_findings(family: &MetricFamily) -> Vec<String> {
 
 fn shape_findings(name: &str, help: &str, words: &[&str]) -> [Option<String>; 4] {
     [
-        finding(!name.starts_with("orchestrator_"), "the prefix `orchestrator_` is missing"),
+        finding(
+            !name.starts_with("orchestrator_"),
+            "the prefix `orchestrator_` is missing",
+        ),
         finding(!is_snake_case(name), "a name is lower-case words joined by single `_`"),
         finding(help.trim().is_empty(), "the help text is missing"),
         word_of(words, &TYPES).map(|word| format!("`{word}` belongs in the type, not in the name")),
@@ -56,7 +86,9 @@ fn shape_findings(name: &str, help: &str, words: &[&str]) -> [Option<String>; 4]
 
 fn unit_finding(words: &[&str]) -> Option<String> {
     if let Some(word) = word_of(words, &SCALED_UNITS).or_else(|| word_of(words, &ABBREVIATIONS)) {
-        return Some(format!("`{word}` is no base unit in full: those are seconds, bytes and ratio"));
+        return Some(format!(
+            "`{word}` is no base unit in full: those are seconds, bytes and ratio"
+        ));
     }
     let name = words.strip_suffix(&["total"]).unwrap_or(words);
     let inner = name.split_last().map_or(&[][..], |(_, inner)| inner);

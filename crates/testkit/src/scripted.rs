@@ -92,12 +92,12 @@ impl Model {
         self.0.counts.finished.load(SeqCst)
     }
 
-    /// Calls that failed or panicked as their script says.
+    /// Calls that failed as their script says.
     pub fn failed(&self) -> usize {
         self.0.counts.failed.load(SeqCst)
     }
 
-    /// Calls that the caller dropped before their end.
+    /// Calls that ended otherwise: dropped by the caller before their end, or by a panic of their script.
     pub fn dropped(&self) -> usize {
         self.0.counts.dropped.load(SeqCst)
     }

@@ -64,7 +64,9 @@ impl Config {
 
     /// The shape of lines that a terminal reads, or something else.
     pub(super) fn style(&self, is_terminal: bool) -> Style {
-        let pretty = Style::Pretty { is_coloured: is_terminal && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()) };
+        let pretty = Style::Pretty {
+            is_coloured: is_terminal && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
+        };
         match self.format {
             Format::Json => Style::Json,
             Format::Pretty => pretty,

@@ -99,15 +99,17 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for LogLayer {
 
 /// Writes the fields of the spans around an event; of two with the same name, the inner one.
 fn spans<'s, S: LookupSpan<'s>>(line: &mut Line<'_>, metadata: &Metadata<'_>, scope: Scope<'s, S>) {
-    let mut written: Vec<&str> = metadata.fields().iter().map(|field| field.name()).collect();
+    let own = metadata.fields().iter().map(|field| field.name());
+    let mut written: Vec<&str> = own.filter(|name| *name != "message").map(shown_name).collect();
     for span in scope {
         let extensions = span.extensions();
         let Some(SpanFields { fields, .. }) = extensions.get::<SpanFields>() else {
             continue;
         };
         for (name, value) in fields {
-            if !written.contains(name) {
-                line.raw(shown_name(name), value);
+            let name = shown_name(name);
+            if !written.contains(&name) {
+                line.raw(name, value);
                 written.push(name);
             }
         }
@@ -118,7 +120,9 @@ fn spans<'s, S: LookupSpan<'s>>(line: &mut Line<'_>, metadata: &Metadata<'_>, sc
 fn shown_name(name: &'static str) -> &'static str {
     let own = ["field.timestamp", "field.level", "field.target", "field.message"];
     let taken = OWN_NAMES.iter().position(|taken| *taken == name);
-    taken.and_then(|at| own.get(at).copied()).unwrap_or_else(|| name.trim_start_matches("r#"))
+    taken
+        .and_then(|at| own.get(at).copied())
+        .unwrap_or_else(|| name.trim_start_matches("r#"))
 }
 
 // === impl SpanFields ===

@@ -109,8 +109,14 @@ impl Line<'_> {
                 let paint = Paint::of(heading.level, is_coloured);
                 self.out.extend_from_slice(paint.dim);
                 timestamp(self.out, heading.time);
-                print(self.out, format_args!(" {}{:>5}{} ", paint.level, heading.level, paint.reset));
-                print(self.out, format_args!("{}: {}", heading.target, OneLine(heading.message)));
+                print(
+                    self.out,
+                    format_args!(" {}{:>5}{} ", paint.level, heading.level, paint.reset),
+                );
+                print(
+                    self.out,
+                    format_args!("{}: {}", heading.target, OneLine(heading.message)),
+                );
             }
         }
     }
@@ -137,8 +143,12 @@ impl Line<'_> {
 
     fn value(&mut self, value: Value<'_>) {
         match value {
-            Value::Unsigned(number) => self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
-            Value::Signed(number) => self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+            Value::Unsigned(number) => self
+                .out
+                .extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+            Value::Signed(number) => self
+                .out
+                .extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
             Value::Flag(flag) => self.out.extend_from_slice(if flag { b"true" } else { b"false" }),
             Value::Float(number) if number.is_finite() => print(self.out, format_args!("{number:?}")),
             Value::Float(number) => self.text(&format_args!("{number}")),
@@ -156,7 +166,7 @@ impl Line<'_> {
     }
 }
 
-/// Writing to memory cannot fail; a value whose `Display` fails leaves what it wrote so far.
+/// Writing to memory cannot fail.
 fn print(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     out.write_fmt(text).ok();
 }
@@ -167,11 +177,7 @@ fn json_text(out: &mut Vec<u8>, text: &str) {
 
 /// The same of what shows itself piece by piece.
 fn json_shown(out: &mut Vec<u8>, shown: &dyn Display) {
-    let before = out.len();
-    if serde::Serializer::collect_str(&mut serde_json::Serializer::new(&mut *out), &Lossless(shown)).is_err() {
-        out.truncate(before);
-        out.extend_from_slice(b"null");
-    }
+    serde::Serializer::collect_str(&mut serde_json::Serializer::new(out), &Forgiving(shown)).ok();
 }
 
 /// RFC 3339 in microseconds.
@@ -182,12 +188,13 @@ fn timestamp(out: &mut Vec<u8>, time: Duration) {
     print(out, format_args!("{time:.6}"));
 }
 
-/// A `Display` behind a reference, sized.
-struct Lossless<'a>(&'a dyn Display);
+/// Shows as much as a value shows before it fails. Both the formatting machinery and the JSON writer panic at a value
+/// that fails for a reason of its own.
+struct Forgiving<'a>(&'a dyn Display);
 
-impl Display for Lossless<'_> {
+impl Display for Forgiving<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.0.fmt(f).or(Ok(()))
     }
 }
 
@@ -242,7 +249,7 @@ struct OneLine<'a>(&'a dyn Display);
 
 impl Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(Escaping(f), "{}", self.0)
+        write!(Escaping(f), "{}", Forgiving(self.0))
     }
 }
 
@@ -265,7 +272,7 @@ struct OneWord<'a>(&'a dyn Display);
 
 impl Display for OneWord<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
+        let text = Forgiving(self.0).to_string();
         let is_plain = |c: char| c.is_alphanumeric() || "-_./:+@%#[]<>".contains(c);
         if !text.is_empty() && text.chars().all(is_plain) {
             f.write_str(&text)

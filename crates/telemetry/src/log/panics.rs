@@ -20,7 +20,11 @@ pub fn panics(logs: &Logs) {
 
 impl Source {
     fn panicked(&self, info: &PanicHookInfo<'_>) {
-        let message = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("panic");
+        let message = info
+            .payload()
+            .downcast_ref::<&'static str>()
+            .copied()
+            .unwrap_or("panic");
         let heading = Heading {
             time: (self.clock)(),
             level: Level::ERROR,

@@ -106,7 +106,9 @@ impl Sink {
         });
         let thread = thread::Builder::new().name("log".to_owned()).stack_size(stack);
         let working = shared.clone();
-        thread.spawn(move || working.write_all(output.writer)).map_err(Error::Thread)?;
+        thread
+            .spawn(move || working.write_all(output.writer))
+            .map_err(Error::Thread)?;
         Ok(Sink(shared))
     }
 
@@ -140,7 +142,10 @@ impl Sink {
         self.hurry();
         let mut state = self.0.state.lock();
         let until = state.taken;
-        let waited = self.0.written.wait_while_for(&mut state, |state| state.done < until, PATIENCE);
+        let waited = self
+            .0
+            .written
+            .wait_while_for(&mut state, |state| state.done < until, PATIENCE);
         !waited.timed_out()
     }
 
@@ -173,7 +178,8 @@ impl Shared {
     /// Waits for lines and takes all that are there; `false` when there will be none.
     fn gather(&self, batch: &mut Vec<u8>) -> bool {
         let mut state = self.state.lock();
-        self.work.wait_while(&mut state, |state| state.pending.is_empty() && !state.is_closed);
+        self.work
+            .wait_while(&mut state, |state| state.pending.is_empty() && !state.is_closed);
         let waits = |state: &mut State| state.pending.len() < BATCH_BYTES && !state.in_a_hurry && !state.is_closed;
         self.work.wait_while_for(&mut state, waits, GATHER);
         state.in_a_hurry = false;

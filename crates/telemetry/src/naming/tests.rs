@@ -15,7 +15,9 @@ fn gauge(name: &str) -> Vec<MetricFamily> {
 }
 
 fn histogram(name: &str) -> Vec<MetricFamily> {
-    Histogram::with_opts(HistogramOpts::new(name, "help")).unwrap().collect()
+    Histogram::with_opts(HistogramOpts::new(name, "help"))
+        .unwrap()
+        .collect()
 }
 
 fn labelled(labels: &[&str]) -> Vec<MetricFamily> {
@@ -63,20 +65,38 @@ fn the_prefix_is_ours() {
 
 #[test]
 fn counters_and_only_they_end_in_total() {
-    check(&counter("orchestrator_requests"), expect!["orchestrator_requests: a counter ends in `_total`"]);
-    check(&gauge("orchestrator_depth_total"), expect!["orchestrator_depth_total: only a counter ends in `_total`"]);
+    check(
+        &counter("orchestrator_requests"),
+        expect!["orchestrator_requests: a counter ends in `_total`"],
+    );
+    check(
+        &gauge("orchestrator_depth_total"),
+        expect!["orchestrator_depth_total: only a counter ends in `_total`"],
+    );
     check(
         &histogram("orchestrator_wait_seconds_total"),
         expect!["orchestrator_wait_seconds_total: only a counter ends in `_total`"],
     );
-    check(&counter("orchestrator_info"), expect!["orchestrator_info: a counter ends in `_total`"]);
+    check(
+        &counter("orchestrator_info"),
+        expect!["orchestrator_info: a counter ends in `_total`"],
+    );
 }
 
 #[test]
 fn the_parts_of_a_histogram_keep_their_names() {
-    check(&gauge("orchestrator_workers_count"), expect![[""]]);
-    check(&histogram("orchestrator_wait_sum"), expect![[""]]);
-    check(&histogram("orchestrator_wait_info"), expect![[""]]);
+    check(
+        &gauge("orchestrator_workers_count"),
+        expect!["orchestrator_workers_count: `_count`, `_sum` and `_bucket` are the parts of a histogram"],
+    );
+    check(
+        &histogram("orchestrator_wait_sum"),
+        expect!["orchestrator_wait_sum: `_count`, `_sum` and `_bucket` are the parts of a histogram"],
+    );
+    check(
+        &histogram("orchestrator_wait_info"),
+        expect!["orchestrator_wait_info: only a gauge ends in `_info`"],
+    );
 }
 
 #[test]
@@ -102,10 +122,24 @@ fn units_are_base_units_in_full_and_at_the_end() {
 
 #[test]
 fn a_name_says_what_is_counted_and_not_how() {
-    check(&gauge("orchestrator_depth_gauge"), expect![[""]]);
-    check(&gauge("orchestrator_queueDepth"), expect![[""]]);
-    check(&gauge("orchestrator__depth"), expect![[""]]);
-    check(&gauge("orchestrator:depth"), expect![[""]]);
+    check(
+        &gauge("orchestrator_depth_gauge"),
+        expect!["orchestrator_depth_gauge: `gauge` belongs in the type, not in the name"],
+    );
+    check(
+        &gauge("orchestrator_queueDepth"),
+        expect!["orchestrator_queueDepth: a name is lower-case words joined by single `_`"],
+    );
+    check(
+        &gauge("orchestrator__depth"),
+        expect!["orchestrator__depth: a name is lower-case words joined by single `_`"],
+    );
+    check(
+        &gauge("orchestrator:depth"),
+        expect![[r#"
+        orchestrator:depth: the prefix `orchestrator_` is missing
+        orchestrator:depth: a name is lower-case words joined by single `_`"#]],
+    );
 }
 
 #[test]
@@ -117,15 +151,36 @@ fn every_family_has_a_help_text() {
 
 #[test]
 fn labels_are_neither_reserved_nor_unbounded_and_named_once() {
-    check(&labelled(&["request_id"]), expect![[""]]);
-    check(&labelled(&["job", "stage", "userName"]), expect![[""]]);
-    check(&labelled(&["quantile"]), expect![[""]]);
+    check(
+        &labelled(&["request_id"]),
+        expect!["orchestrator_x_total: the label `request_id` grows with the number of requests"],
+    );
+    check(
+        &labelled(&["job", "stage", "userName"]),
+        expect![[r#"
+        orchestrator_x_total: the label `job` is reserved
+        orchestrator_x_total: the label `userName` is not lower-case words joined by single `_`"#]],
+    );
+    check(
+        &labelled(&["quantile"]),
+        expect!["orchestrator_x_total: the label `quantile` is reserved"],
+    );
 }
 
 #[test]
 fn each_family_is_told_of_by_itself() {
-    let families: Vec<_> = counter("a_total").into_iter().chain(gauge("orchestrator_b")).chain(gauge("c")).collect();
-    check(&families, expect![[""]]);
+    let families: Vec<_> = counter("a_total")
+        .into_iter()
+        .chain(gauge("orchestrator_b"))
+        .chain(gauge("c"))
+        .collect();
+    check(
+        &families,
+        expect![[r#"
+        a_total: the prefix `orchestrator_` is missing
+        orchestrator_b: `b` is no base unit in full: those are seconds, bytes and ratio
+        c: the prefix `orchestrator_` is missing"#]],
+    );
 }
 
 #[test]

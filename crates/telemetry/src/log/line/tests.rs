@@ -1,0 +1,168 @@
+use super::*;
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use serde_json::json;
+
+const PRETTY: Style = Style::Pretty { is_coloured: false };
+
+fn line(style: Style, message: &str, fill: impl FnOnce(&mut Line<'_>)) -> String {
+    let heading = Heading {
+        time: Duration::from_micros(1_795_176_000_000_250),
+        level: Level::INFO,
+        target: "t",
+        message: &message,
+    };
+    let mut out = Vec::new();
+    compose(style, &heading, fill, |bytes| out = bytes.to_vec());
+    String::from_utf8(out).unwrap()
+}
+
+fn all_values(line: &mut Line<'_>) {
+    line.field("text", Value::Text("a b\n\"\u{7}é"));
+    line.field("shown", Value::Shown(&format_args!("{}-{}\n", 1, "x")));
+    line.field("unsigned", Value::Unsigned(u64::MAX));
+    line.field("signed", Value::Signed(i64::MIN));
+    line.field("float", Value::Float(0.25));
+    line.field("large", Value::Float(1e300));
+    line.field("nan", Value::Float(f64::NAN));
+    line.field("flag", Value::Flag(true));
+    line.optional("none", None::<u64>);
+    line.optional("some", Some("word"));
+    line.raw("raw", b"7");
+}
+
+#[track_caller]
+fn check(style: Style, expected: Expect) {
+    expected.assert_eq(&line(style, "two\nlines \u{1b}[31m", all_values));
+}
+
+#[test]
+fn every_kind_of_value_is_json() {
+    check(
+        Style::Json,
+        expect![[r#"
+        {"timestamp":"2026-11-20T12:00:00.000250Z","level":"INFO","target":"t","message":"two\nlines \u001b[31m","text":"a b\n\"\u0007é","shown":"1-x\n","unsigned":18446744073709551615,"signed":-9223372036854775808,"float":0.25,"large":1e300,"nan":"NaN","flag":true,"some":"word","raw":7}
+    "#]],
+    );
+}
+
+#[test]
+fn people_read_words_bare_and_the_rest_in_quotes() {
+    check(
+        PRETTY,
+        expect![[r#"
+        2026-11-20T12:00:00.000250Z  INFO t: two\nlines \u{1b}[31m text="a b\n\"\u{7}é" shown="1-x\n" unsigned=18446744073709551615 signed=-9223372036854775808 float=0.25 large=1e300 nan=NaN flag=true some=word raw=7
+    "#]],
+    );
+}
+
+#[test]
+fn colours_stand_around_time_and_level_alone() {
+    let text = line(Style::Pretty { is_coloured: true }, "m", |line| {
+        line.field("k", Value::Flag(false))
+    });
+    expect![[r#"
+        ESC[2m2026-11-20T12:00:00.000250Z ESC[0;32m INFOESC[0m t: m k=false
+    "#]]
+    .assert_eq(&text.replace('\u{1b}', "ESC"));
+}
+
+#[test]
+fn each_level_has_its_colour() {
+    let colours = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG].map(|level| Paint::of(level, true).level);
+    let mut distinct = colours.to_vec();
+    distinct.dedup();
+    assert_eq!(distinct.len(), colours.len());
+    assert_eq!(Paint::of(Level::ERROR, false).level, "");
+}
+
+#[test]
+fn a_time_beyond_the_calendar_does_no_harm() {
+    let mut out = Vec::new();
+    timestamp(&mut out, Duration::MAX);
+    timestamp(&mut out, Duration::ZERO);
+    assert_eq!(out, b"9999-12-30T22:00:00.999999Z1970-01-01T00:00:00.000000Z");
+}
+
+#[test]
+fn a_line_may_be_made_while_another_is() {
+    let mut inner = String::new();
+    let outer = line(Style::Json, "outer", |out| {
+        inner = line(Style::Json, "inner", |_| ());
+        out.field("after", Value::Flag(true));
+    });
+    assert!(outer.contains(r#""message":"outer","after":true"#) && inner.contains(r#""message":"inner""#));
+}
+
+#[test]
+fn a_huge_line_leaves_no_huge_buffer_behind() {
+    line(Style::Json, &"x".repeat(1 << 20), |_| ());
+    let kept = BUFFER.take();
+    assert!(kept.capacity() <= KEPT_CAPACITY);
+    line(Style::Json, "small", |_| ());
+    assert!(BUFFER.take().capacity() > 0, "a small one is used again");
+}
+
+/// Fails to show itself, after it has shown a part.
+struct Broken;
+
+impl Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("half")?;
+        Err(fmt::Error)
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_shown_breaks_no_line() {
+    for (style, expected) in [
+        (Style::Json, r#","broken":"half","after":1}"#),
+        (PRETTY, " broken=half after=1"),
+    ] {
+        let text = line(style, "m", |line| {
+            line.field("broken", Value::Shown(&Broken));
+            line.field("after", Value::Unsigned(1));
+        });
+        assert!(text.trim_end().ends_with(expected), "{text}");
+        let heading = Heading {
+            time: Duration::ZERO,
+            level: Level::INFO,
+            target: "t",
+            message: &Broken,
+        };
+        compose(style, &heading, |_| (), |bytes| assert_eq!(bytes.last(), Some(&b'\n')));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Whatever a client sends as a name, a line is one line, and JSON gives it back unchanged.
+    #[test]
+    fn a_line_stays_one_line(message in any::<String>(), value in any::<String>()) {
+        for style in [Style::Json, PRETTY] {
+            let text = line(style, &message, |line| {
+                line.field("text", Value::Text(&value));
+                line.field("shown", Value::Shown(&value));
+            });
+            let body = text.strip_suffix('\n').unwrap();
+            let has_control = body.contains(char::is_control) && style == PRETTY;
+            prop_assert!(!has_control && !body.contains(['\n', '\r']));
+            if style == Style::Json {
+                let parsed: serde_json::Value = serde_json::from_str(body).unwrap();
+                let found = [&parsed["message"], &parsed["text"], &parsed["shown"]];
+                prop_assert_eq!(found, [&json!(message), &json!(value), &json!(value)]);
+            }
+        }
+    }
+
+    /// A number is written as JSON writes it.
+    #[test]
+    fn a_float_is_read_back(number in any::<f64>()) {
+        let text = String::from_utf8(rendered(Style::Json, Value::Float(number))).unwrap();
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+        if number.is_finite() {
+            prop_assert_eq!(text.parse::<f64>().unwrap(), number);
+        }
+    }
+}

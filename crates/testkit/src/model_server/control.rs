@@ -1,0 +1,44 @@
+//! What may be asked besides calls: counts, scripts, the models' list, health.
+
+use super::{Received, Script, World};
+use serde_json::json;
+use std::sync::Arc;
+
+/// A small answer: its status and its JSON.
+pub(super) type Plain = (u16, String);
+
+impl World {
+    /// Answers anything that is no call.
+    pub(super) fn plain(&self, request: &Received) -> Plain {
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        match (&*request.method, path) {
+            ("GET", "/__stats") => (200, json!(self.tally.stats()).to_string()),
+            ("POST", "/__script") => self.set(query.strip_prefix("model="), &request.body),
+            ("POST", "/__reset") => {
+                self.reset();
+                (200, "{}".into())
+            }
+            ("GET", "/health" | "/livez") => (200, r#"{"status":"ok"}"#.into()),
+            ("GET", "/api/tags") => (200, json!({"models": [{"name": "test", "model": "test"}]}).to_string()),
+            ("GET", path) if path.ends_with("/models") => {
+                let model = json!({"id": "test", "object": "model", "created": 0, "owned_by": "scripted"});
+                (200, json!({"object": "list", "data": [model]}).to_string())
+            }
+            _ => (404, json!({"error": {"message": format!("nothing at {path}")}}).to_string()),
+        }
+    }
+
+    fn set(&self, model: Option<&str>, body: &[u8]) -> Plain {
+        let parsed = std::str::from_utf8(body).map_err(|error| error.to_string()).and_then(Script::parse);
+        let script = match parsed {
+            Ok(script) => Arc::new(script),
+            Err(error) => return (400, json!({"error": {"message": error}}).to_string()),
+        };
+        let mut scripts = self.scripts.lock();
+        match model {
+            Some(model) => drop(scripts.by_model.insert(model.to_owned(), script)),
+            None => scripts.all = script,
+        }
+        (200, "{}".into())
+    }
+}

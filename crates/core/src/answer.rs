@@ -192,6 +192,11 @@ impl AnswerRef {
     pub fn ended(&self) -> Option<Result<End, Failure>> {
         self.0.ended()
     }
+
+    /// When the answer ended, or was sent over to another.
+    pub fn ended_at(&self) -> Option<Instant> {
+        self.0.ended_at()
+    }
 }
 
 // === impl WeakAnswer ===

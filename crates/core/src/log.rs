@@ -29,6 +29,7 @@ struct State {
     cache: Option<Cache>,
     head: Option<Shared<Head>>,
     end: Option<Ending>,
+    ended_at: Option<Instant>,
     listeners: Slab<Listener>,
     priority: Priority,
     work: Option<Waker>,
@@ -123,8 +124,10 @@ impl Log {
 
     /// The first end stands. A join that nobody listens to holds nobody.
     pub(crate) fn end(&self, ending: Ending) {
+        let now = Instant::now();
         self.change(|state| {
             state.end.get_or_insert(ending);
+            state.ended_at.get_or_insert(now);
         });
     }
 
@@ -134,6 +137,10 @@ impl Log {
             Some(Ending::Over(end)) => Some(end.clone()),
             _ => None,
         }
+    }
+
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        self.state.lock().ended_at
     }
 
     /// A new listener, whether or not the work is still wanted.

@@ -1,2 +1,19 @@
-//! inference
+//! The stage that calls workers, and the workers: one file a provider behind [`Model`](orchestrator_core::Model).
+//!
+//! A call goes [`Inference`] -> [`Worker`] (retries, guard) -> `call` (one attempt) -> `provider` (where and how to ask) ->
+//! `wire` (HTTP/1.1). Adding a provider is one file and one line in `provider`.
+
+mod call;
+mod config;
+mod error;
+mod metrics;
+mod provider;
+mod stage;
 mod wire;
+mod worker;
+
+pub use config::{Config, ProviderName, Resilience, UpstreamStream, WorkerConfig};
+pub use error::Error;
+pub use metrics::Metrics;
+pub use stage::Inference;
+pub use worker::{Worker, WorkerSpec};

@@ -120,7 +120,11 @@ impl ModelServer {
 
     /// Sets the script for calls to the model of this name.
     pub fn script_for(&self, model: impl Into<String>, script: Script) {
-        self.world.scripts.lock().by_model.insert(model.into(), Arc::new(script));
+        self.world
+            .scripts
+            .lock()
+            .by_model
+            .insert(model.into(), Arc::new(script));
     }
 
     /// The counts of now.
@@ -172,7 +176,9 @@ impl Drop for ModelServer {
 
 impl fmt::Debug for ModelServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModelServer").field("addr", &self.addr).finish_non_exhaustive()
+        f.debug_struct("ModelServer")
+            .field("addr", &self.addr)
+            .finish_non_exhaustive()
     }
 }
 

@@ -20,8 +20,11 @@ use std::{
 #[derive(Clone)]
 pub struct Model(Arc<Inner>);
 
+/// Makes the script of the n-th call.
+type Respond = dyn Fn(usize, &Prompt) -> Call + Send + Sync;
+
 struct Inner {
-    respond: Box<dyn Fn(usize, &Prompt) -> Call + Send + Sync>,
+    respond: Box<Respond>,
     prompts: Mutex<Vec<String>>,
     counts: Arc<Counts>,
 }

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 /// on the same page. Printed, it is the text that a test compares with:
 ///
 /// ```text
-///      0 a: MISS
-///    100 a: "tok0 tok1 "
-///    120 a: end stop
+/// 0      a: MISS
+/// 100    a: "tok0 tok1 "
+/// 120    a: end stop
 /// ```
 #[derive(Clone)]
 pub struct Timeline {
@@ -34,14 +34,14 @@ impl Timeline {
 
     /// Writes down that this happened now.
     pub fn note(&self, what: impl fmt::Display) {
-        let line = format!("{:>6} {what}", self.began.elapsed().as_millis());
+        let line = format!("{:<6} {what}", self.began.elapsed().as_millis());
         self.lines.lock().push(line);
     }
 
     /// Listens to an answer to its end and writes down, under `name`, where it comes from, each batch of chunks and how
     /// it ends. Cancelled, it writes nothing more and leaves the answer.
-    pub fn listen(&self, name: impl Into<String>, mut answer: Answer) -> impl Future<Output = ()> + Send + use<> {
-        let (timeline, name) = (self.clone(), name.into());
+    pub fn listen(&self, name: &str, mut answer: Answer) -> impl Future<Output = ()> + Send + use<> {
+        let (timeline, name) = (self.clone(), name.to_owned());
         async move {
             if let Ok(cache) = answer.cache().await {
                 timeline.note(format_args!("{name}: {}", cache.as_str()));
@@ -85,3 +85,6 @@ impl fmt::Debug for Timeline {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests;

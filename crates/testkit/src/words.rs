@@ -80,7 +80,9 @@ pub async fn collect(mut answer: Answer) -> Result<(String, End), Failure> {
     while let Some(chunks) = answer.next().await {
         text.push_str(&text_of(chunks?.iter().map(|chunk| &**chunk)));
     }
-    let end = answer.end().expect("an answer that is over without a failure has an end");
+    let end = answer
+        .end()
+        .expect("an answer that is over without a failure has an end");
     Ok((text, end))
 }
 

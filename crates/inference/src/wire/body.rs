@@ -32,6 +32,7 @@ enum Source {
 impl Body {
     /// The body that follows a head on `link`.
     pub(super) fn new(link: Link, framing: Framing, reusable: bool, pool: Arc<Pool>) -> Self {
+        let reusable = reusable && framing != Framing::UntilClose;
         let mut body = Body {
             source: Source::Open { link, reusable },
             framing,

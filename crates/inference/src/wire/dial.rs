@@ -55,9 +55,7 @@ impl Dial for Endpoint {
 
 /// TCP to a hop.
 async fn connect(hop: &Hop) -> Result<Box<dyn Io>, WireError> {
-    let connected = async {
-        prepared(first_of(addresses(hop).await?).await?)
-    };
+    let connected = async { prepared(first_of(addresses(hop).await?).await?) };
     match connected.await {
         Ok(stream) => Ok(Box::new(stream)),
         Err(source) => Err(WireError::Connect {

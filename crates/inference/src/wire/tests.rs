@@ -97,7 +97,10 @@ impl Peer {
             request.push(self.0.read_u8().await.expect("a whole head"));
         }
         let head = String::from_utf8(request).unwrap();
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+        let length = head
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.split("\r\n").next());
         let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
         self.0.read_exact(&mut body).await.expect("a whole body");
         head + std::str::from_utf8(&body).unwrap()

@@ -24,12 +24,17 @@ impl World {
                 let model = json!({"id": "test", "object": "model", "created": 0, "owned_by": "scripted"});
                 (200, json!({"object": "list", "data": [model]}).to_string())
             }
-            _ => (404, json!({"error": {"message": format!("nothing at {path}")}}).to_string()),
+            _ => (
+                404,
+                json!({"error": {"message": format!("nothing at {path}")}}).to_string(),
+            ),
         }
     }
 
     fn set(&self, model: Option<&str>, body: &[u8]) -> Plain {
-        let parsed = std::str::from_utf8(body).map_err(|error| error.to_string()).and_then(Script::parse);
+        let parsed = std::str::from_utf8(body)
+            .map_err(|error| error.to_string())
+            .and_then(Script::parse);
         let script = match parsed {
             Ok(script) => Arc::new(script),
             Err(error) => return (400, json!({"error": {"message": error}}).to_string()),

@@ -38,12 +38,15 @@ impl Received {
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = std::str::from_utf8(&self.head).ok()?.split("\r\n").skip(1);
         let mut fields = lines.filter_map(|line| line.split_once(':'));
-        fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        fields
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
     }
 
     /// Whether the client wants the connection closed after the answer.
     pub(super) fn is_last(&self) -> bool {
-        self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+        self.header("connection")
+            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 
     /// The next request of a connection; `None` once the client has closed it. What follows the request stays in
@@ -54,7 +57,11 @@ impl Received {
                 break head;
             }
             if stream.read_buf(buffer).await? == 0 {
-                return if buffer.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+                return if buffer.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                };
             }
         };
         let len = head.head_len + head.body_len;
@@ -93,14 +100,20 @@ impl Head {
             httparse::Status::Partial => return Ok(None),
         };
         let field = |name: &str| {
-            let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+            let found = request
+                .headers
+                .iter()
+                .find(|header| header.name.eq_ignore_ascii_case(name));
             found.map(|header| String::from_utf8_lossy(header.value).trim().to_ascii_lowercase())
         };
         if field("transfer-encoding").is_some() {
             return Err(invalid("a request by chunks is not read here"));
         }
         let body_len = field("content-length").map_or(Ok(0), |len| len.parse::<usize>());
-        let body_len = body_len.ok().filter(|len| *len <= MAX_BODY_BYTES).ok_or_else(|| invalid("content-length"))?;
+        let body_len = body_len
+            .ok()
+            .filter(|len| *len <= MAX_BODY_BYTES)
+            .ok_or_else(|| invalid("content-length"))?;
         Ok(Some(Head {
             method: request.method.unwrap_or_default().to_owned(),
             path: request.path.unwrap_or_default().to_owned(),

@@ -145,9 +145,9 @@ impl Part {
         }
     }
 
-    /// The part in pieces of `size` bytes; only the first waits.
-    fn split(self, size: usize) -> Vec<Part> {
-        let mut pieces: Vec<Part> = self.bytes.chunks(size).map(|piece| Part::new(0, piece)).collect();
+    /// The part in pieces of `size` bytes; the first waits as long as the part did.
+    fn split(self, size: usize, gap_ms: u64) -> Vec<Part> {
+        let mut pieces: Vec<Part> = self.bytes.chunks(size).map(|piece| Part::new(gap_ms, piece)).collect();
         if let Some(first) = pieces.first_mut() {
             first.after = self.after;
         }
@@ -157,7 +157,9 @@ impl Part {
 
 fn saying<'a>(asked: &'a Asked, script: &'a Script, tag: &str, call: u64) -> Saying<'a> {
     let fill = |piece: &str, nth: usize| {
-        let piece = piece.replace("{i}", &nth.to_string()).replace("{call}", &call.to_string());
+        let piece = piece
+            .replace("{i}", &nth.to_string())
+            .replace("{call}", &call.to_string());
         piece.replace("{tag}", tag)
     };
     let pieces = match script.pieces.as_slice() {
@@ -186,7 +188,10 @@ fn parts(saying: &Saying<'_>, streams: bool) -> Vec<Part> {
         closing,
     } = saying.stream();
     let pause = |nth: usize| if nth == 0 { first_ms } else { gap_ms };
-    let tokens = tokens.into_iter().enumerate().map(|(nth, token)| Part::new(pause(nth), token));
+    let tokens = tokens
+        .into_iter()
+        .enumerate()
+        .map(|(nth, token)| Part::new(pause(nth), token));
     [Part::new(0, opening)]
         .into_iter()
         .chain(tokens)
@@ -219,7 +224,7 @@ fn limited(script: &Script, parts: Vec<Part>, framing: Framing) -> (Vec<Part>, E
         left -= part.bytes.len();
         match script.split {
             0 => kept.push(part),
-            size => kept.extend(part.split(size)),
+            size => kept.extend(part.split(size, script.split_gap_ms)),
         }
     }
     (kept, ending)
@@ -230,14 +235,17 @@ fn raw(script: &Script, bytes: &[u8]) -> Vec<Part> {
     let part = Part::new(script.head_ms, bytes);
     match script.split {
         0 => vec![part],
-        size => part.split(size),
+        size => part.split(size, script.split_gap_ms),
     }
 }
 
 fn verbatim(script: &Script) -> Option<Vec<u8>> {
     let hex = script.body_hex.as_ref().map(|hex| {
         let digits: Vec<u32> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
-        digits.chunks(2).map(|pair| u8::try_from(pair.iter().fold(0, |sum, digit| sum * 16 + digit)).unwrap_or(0)).collect()
+        digits
+            .chunks(2)
+            .map(|pair| u8::try_from(pair.iter().fold(0, |sum, digit| sum * 16 + digit)).unwrap_or(0))
+            .collect()
     });
     hex.or_else(|| script.body.clone().map(String::into_bytes))
 }

@@ -61,7 +61,9 @@ impl Format {
     /// The body of an answer with a status other than 200.
     pub(super) fn error(self, status: u16, message: &str) -> String {
         let error = match self {
-            Format::Chat => json!({"error": {"message": message, "type": "scripted_error", "param": null, "code": status}}),
+            Format::Chat => {
+                json!({"error": {"message": message, "type": "scripted_error", "param": null, "code": status}})
+            }
             Format::Messages => json!({"type": "error", "error": {"type": "api_error", "message": message}}),
             Format::Ollama => json!({"error": message}),
         };
@@ -107,9 +109,15 @@ impl Saying<'_> {
     }
 
     fn chat_stream(&self) -> Streamed {
-        let finish = self.script.finish.as_ref().map(|reason| self.chunk(&json!({}), Some(reason)));
+        let finish = self
+            .script
+            .finish
+            .as_ref()
+            .map(|reason| self.chunk(&json!({}), Some(reason)));
         let ending = match &self.script.error {
-            Some(message) => Some(data(&json!({"error": {"message": message, "type": "server_error", "code": null}}))),
+            Some(message) => Some(data(
+                &json!({"error": {"message": message, "type": "server_error", "code": null}}),
+            )),
             None => finish,
         };
         let usage = json!({
@@ -120,8 +128,15 @@ impl Saying<'_> {
         let done = self.is_done().then(|| "data: [DONE]\n\n".to_owned());
         Streamed {
             opening: self.chunk(&json!({"role": "assistant", "content": ""}), None),
-            tokens: self.pieces.iter().map(|text| self.chunk(&json!({"content": text}), None)).collect(),
-            closing: [ending, usage.filter(|_| self.is_done()), done].into_iter().flatten().collect(),
+            tokens: self
+                .pieces
+                .iter()
+                .map(|text| self.chunk(&json!({"content": text}), None))
+                .collect(),
+            closing: [ending, usage.filter(|_| self.is_done()), done]
+                .into_iter()
+                .flatten()
+                .collect(),
         }
     }
 
@@ -149,7 +164,9 @@ impl Saying<'_> {
         let mut ending = vec![named(&json!({"type": "content_block_stop", "index": 0}))];
         match (&self.script.error, &self.script.finish) {
             (Some(message), _) => {
-                ending = vec![named(&json!({"type": "error", "error": {"type": "api_error", "message": message}}))];
+                ending = vec![named(
+                    &json!({"type": "error", "error": {"type": "api_error", "message": message}}),
+                )];
             }
             (None, Some(_)) => ending.push(named(&finish)),
             (None, None) => {}

@@ -38,6 +38,8 @@ pub struct Script {
     pub gap_ms: u64,
     /// When above 0, the body is written in pieces of so many bytes, one write each.
     pub split: usize,
+    /// Milliseconds between those pieces; with 0 a client may read several at once.
+    pub split_gap_ms: u64,
     /// How the body's length is told; `None`: chunked for a stream, by length else.
     pub framing: Option<Framing>,
     /// Ends the connection after so many bytes of the body, whatever its framing promised.
@@ -87,6 +89,7 @@ impl Default for Script {
             first_ms: 0,
             gap_ms: 0,
             split: 0,
+            split_gap_ms: 0,
             framing: None,
             cut_after: None,
             reset: false,

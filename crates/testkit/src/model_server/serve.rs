@@ -129,7 +129,12 @@ async fn gone(stream: &mut TcpStream, ahead: &mut BytesMut) -> io::Error {
 }
 
 async fn plain(stream: &mut TcpStream, (status, body): (u16, String)) -> io::Result<bool> {
-    let mut answer = http::head(&Script::failing(status), "application/json", Framing::Length, body.len());
+    let mut answer = http::head(
+        &Script::failing(status),
+        "application/json",
+        Framing::Length,
+        body.len(),
+    );
     answer.extend(body.into_bytes());
     stream.write_all(&answer).await.map(|()| true)
 }
@@ -137,9 +142,17 @@ async fn plain(stream: &mut TcpStream, (status, body): (u16, String)) -> io::Res
 /// What is asked, the call's tag, and the script that it follows.
 fn read(world: &World, format: Format, request: &Received) -> Result<(Asked, String, Arc<Script>), String> {
     let call: Call<'_> = serde_json::from_slice(&request.body).map_err(|error| error.to_string())?;
-    let text = call.messages.last().and_then(|turn| turn.content).map(text).unwrap_or_default();
+    let text = call
+        .messages
+        .last()
+        .and_then(|turn| turn.content)
+        .map(text)
+        .unwrap_or_default();
     let (tag, marked) = unmark(&text);
-    let named = request.header("x-script").or(marked).or(call.model.strip_prefix("script:"));
+    let named = request
+        .header("x-script")
+        .or(marked)
+        .or(call.model.strip_prefix("script:"));
     let script = match named {
         Some(json) => Arc::new(Script::parse(json)?),
         None => {
@@ -150,7 +163,11 @@ fn read(world: &World, format: Format, request: &Received) -> Result<(Asked, Str
     let asked = Asked {
         format,
         // A script for a name shall not be said back in each chunk.
-        model: if call.model.starts_with("script:") { "script".into() } else { call.model.into_owned() },
+        model: if call.model.starts_with("script:") {
+            "script".into()
+        } else {
+            call.model.into_owned()
+        },
         // Ollama streams unless told not to.
         stream: call.stream.unwrap_or(format == Format::Ollama),
         include_usage: call.stream_options.is_some_and(|options| options.include_usage),

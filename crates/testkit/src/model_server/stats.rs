@@ -2,11 +2,7 @@
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 use tokio::sync::Notify;
 
 /// The tags that are counted apart; calls beyond them count in the whole only.
@@ -170,7 +166,11 @@ impl Drop for Ticket<'_> {
         self.tally.change(|stats| {
             stats.update(&self.tag, |counts| {
                 counts.running -= 1;
-                let ended = if served { &mut counts.served } else { &mut counts.aborted };
+                let ended = if served {
+                    &mut counts.served
+                } else {
+                    &mut counts.aborted
+                };
                 *ended += 1;
             })
         });

@@ -26,18 +26,24 @@ async fn hear(timeline: &Timeline, model: &Model) {
 #[tokio::test(start_paused = true)]
 async fn a_call_resolves_at_the_first_content_and_goes_on_in_its_stream() {
     let call = Call::new().after(10).usage(3, 0).after(90).text("a");
-    let call = call.after(5).batch(vec![Chunk::text("b"), Chunk::text("c")]).finish(FinishReason::Stop);
+    let call = call
+        .after(5)
+        .batch(vec![Chunk::text("b"), Chunk::text("c")])
+        .finish(FinishReason::Stop);
     let (timeline, model) = (Timeline::begin(), Model::following([call]));
     hear(&timeline, &model).await;
     expect![[r#"
-           100 first token
-           100 "a" of 2
-           105 "bc" of 2
-           105 "" of 1
-           105 over
+        100    first token
+        100    "a" of 2
+        105    "bc" of 2
+        105    "" of 1
+        105    over
     "#]]
     .assert_eq(&timeline.to_string());
-    assert_eq!((model.calls(), model.running(), model.finished(), model.dropped()), (1, 0, 1, 0));
+    assert_eq!(
+        (model.calls(), model.running(), model.finished(), model.dropped()),
+        (1, 0, 1, 0)
+    );
     assert_eq!(model.prompts(), ["hello"]);
 }
 
@@ -55,23 +61,26 @@ async fn failures_before_and_after_the_first_token_differ_and_the_last_script_st
         hear(&timeline, &model).await;
     }
     expect![[r#"
-             7 call failed: upstream_error
-             7 first token
-             7 "a" of 1
-             8 stream failed: upstream_error
-             8 over
-             8 panic
-             8 first token
-             8 "x" of 1
-             8 "" of 1
-             8 over
-             8 first token
-             8 "x" of 1
-             8 "" of 1
-             8 over
+        7      call failed: upstream_error
+        7      first token
+        7      "a" of 1
+        8      stream failed: upstream_error
+        8      over
+        8      panic
+        8      first token
+        8      "x" of 1
+        8      "" of 1
+        8      over
+        8      first token
+        8      "x" of 1
+        8      "" of 1
+        8      over
     "#]]
     .assert_eq(&timeline.to_string());
-    assert_eq!((model.failed(), model.finished(), model.dropped(), model.running()), (2, 2, 1, 0));
+    assert_eq!(
+        (model.failed(), model.finished(), model.dropped(), model.running()),
+        (2, 2, 1, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]

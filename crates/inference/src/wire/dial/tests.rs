@@ -19,8 +19,13 @@ fn identity(name: &str) -> Identity {
     roots.add(cert.der().clone()).unwrap();
     let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let mut config = config.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let mut config = config
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     Identity { acceptor, roots }
@@ -55,7 +60,10 @@ async fn a_tunnel_is_asked_for_by_host_and_port_with_credentials_for_the_proxy()
     let (ours, mut theirs) = duplex(1024);
     let serve = async {
         let heard = hears(&mut theirs).await;
-        theirs.write_all(b"HTTP/1.1 200 Connection established\r\nx: y\r\n\r\n").await.unwrap();
+        theirs
+            .write_all(b"HTTP/1.1 200 Connection established\r\nx: y\r\n\r\n")
+            .await
+            .unwrap();
         heard
     };
     let proxy = proxy(Some("Basic dTpw"));
@@ -74,8 +82,14 @@ async fn a_tunnel_is_asked_for_by_host_and_port_with_credentials_for_the_proxy()
 #[tokio::test(start_paused = true)]
 async fn a_proxy_that_refuses_speaks_early_or_breaks_off_gives_no_tunnel() {
     let table = [
-        ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "the proxy answered CONNECT with status 407"),
-        ("HTTP/1.1 502 Bad Gateway\r\n\r\nno such host", "the proxy answered CONNECT with status 502"),
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            "the proxy answered CONNECT with status 407",
+        ),
+        (
+            "HTTP/1.1 502 Bad Gateway\r\n\r\nno such host",
+            "the proxy answered CONNECT with status 502",
+        ),
         ("HTTP/1.1 200 OK\r\n\r\nearly", "the proxy spoke before its turn"),
         ("HTTP/1.1 200", "the connection ended in the middle of the answer"),
         ("", "the connection ended before the answer"),
@@ -95,7 +109,10 @@ async fn a_proxy_that_refuses_speaks_early_or_breaks_off_gives_no_tunnel() {
 }
 
 /// A TLS connection over a pipe; the client's end and the server's.
-async fn secure(url: &str, identity: &Identity) -> (Result<Box<dyn Io>, WireError>, io::Result<TlsStream<DuplexStream>>) {
+async fn secure(
+    url: &str,
+    identity: &Identity,
+) -> (Result<Box<dyn Io>, WireError>, io::Result<TlsStream<DuplexStream>>) {
     let (ours, theirs) = duplex(1 << 16);
     let hop = server(url, &identity.roots);
     tokio::join!(reach(&hop, Box::new(ours)), identity.acceptor.accept(theirs))
@@ -103,7 +120,11 @@ async fn secure(url: &str, identity: &Identity) -> (Result<Box<dyn Io>, WireErro
 
 #[tokio::test(start_paused = true)]
 async fn a_trusted_server_is_spoken_to_over_tls_in_http_1() {
-    for (url, name) in [("https://model.test", "model.test"), ("https://10.0.0.1", "10.0.0.1"), ("https://[::2]", "::2")] {
+    for (url, name) in [
+        ("https://model.test", "model.test"),
+        ("https://10.0.0.1", "10.0.0.1"),
+        ("https://[::2]", "::2"),
+    ] {
         let (ours, theirs) = secure(url, &identity(name)).await;
         let (mut ours, mut theirs) = (ours.unwrap(), theirs.unwrap());
         assert_eq!(theirs.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
@@ -125,7 +146,10 @@ async fn a_certificate_for_another_name_or_by_an_unknown_authority_is_refused() 
     let (unknown, _) = secure("https://model.test", &stranger).await;
     for (result, to) in [(wrong_name, "other.test:443"), (unknown, "model.test:443")] {
         let error = result.err().unwrap();
-        assert!(matches!(&error, WireError::Tls { to: named, .. } if named == to), "{error}");
+        assert!(
+            matches!(&error, WireError::Tls { to: named, .. } if named == to),
+            "{error}"
+        );
         assert!(error.to_string().contains("certificate"), "{error}");
     }
 }
@@ -206,7 +230,9 @@ fn addresses_of_both_families_take_turns_in_the_order_of_the_resolver() {
         ("::1 1.1.1.1 1.1.1.2 1.1.1.3", "::1 1.1.1.1 1.1.1.2 1.1.1.3"),
     ];
     for (found, expected) in table {
-        let found = found.split_whitespace().map(|address| SocketAddr::new(address.parse().unwrap(), 1));
+        let found = found
+            .split_whitespace()
+            .map(|address| SocketAddr::new(address.parse().unwrap(), 1));
         let turns: Vec<String> = by_turns(found).iter().map(|address| address.ip().to_string()).collect();
         assert_eq!(turns.join(" "), expected);
     }
@@ -222,7 +248,10 @@ async fn the_first_address_that_answers_wins_and_a_refusal_starts_the_next_at_on
     assert_eq!(stream.peer_addr().unwrap(), open);
     let error = first_of(vec![refusing, refusing]).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-    assert_eq!(first_of(vec![]).await.unwrap_err().to_string(), "the name has no address");
+    assert_eq!(
+        first_of(vec![]).await.unwrap_err().to_string(),
+        "the name has no address"
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,12 @@ fn no_roots() -> Result<RootCertStore, EndpointError> {
 }
 
 fn build(base_url: &str, variables: &[(&str, &str)]) -> Result<Endpoint, EndpointError> {
-    let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let value = |name: &str| {
+        variables
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
     Endpoint::build(base_url, SECOND, &Proxies::read(value), no_roots)
 }
 
@@ -18,24 +23,67 @@ fn error_of(base_url: &str, variables: &[(&str, &str)]) -> String {
 #[test]
 fn a_base_url_gives_the_way_the_host_and_what_stands_before_each_path() {
     let table = [
-        ("https://api.openai.com/v1", "api.openai.com:443", "api.openai.com", "/v1", true),
-        ("https://api.openai.com/v1/", "api.openai.com:443", "api.openai.com", "/v1", true),
-        ("https://api.openai.com", "api.openai.com:443", "api.openai.com", "", true),
-        ("https://api.openai.com:443/a/b//", "api.openai.com:443", "api.openai.com", "/a/b", true),
+        (
+            "https://api.openai.com/v1",
+            "api.openai.com:443",
+            "api.openai.com",
+            "/v1",
+            true,
+        ),
+        (
+            "https://api.openai.com/v1/",
+            "api.openai.com:443",
+            "api.openai.com",
+            "/v1",
+            true,
+        ),
+        (
+            "https://api.openai.com",
+            "api.openai.com:443",
+            "api.openai.com",
+            "",
+            true,
+        ),
+        (
+            "https://api.openai.com:443/a/b//",
+            "api.openai.com:443",
+            "api.openai.com",
+            "/a/b",
+            true,
+        ),
         ("https://10.0.0.1:8443", "10.0.0.1:8443", "10.0.0.1:8443", "", true),
-        ("http://127.0.0.1:11434", "127.0.0.1:11434", "127.0.0.1:11434", "", false),
+        (
+            "http://127.0.0.1:11434",
+            "127.0.0.1:11434",
+            "127.0.0.1:11434",
+            "",
+            false,
+        ),
         ("http://[::1]:8000/v1", "[::1]:8000", "[::1]:8000", "/v1", false),
         ("http://[2001:db8::1]/", "[2001:db8::1]:80", "[2001:db8::1]", "", false),
         ("HTTP://Model.Test:80", "model.test:80", "model.test", "", false),
-        ("http://m\u{fc}ller.test", "xn--mller-kva.test:80", "xn--mller-kva.test", "", false),
+        (
+            "http://m\u{fc}ller.test",
+            "xn--mller-kva.test:80",
+            "xn--mller-kva.test",
+            "",
+            false,
+        ),
         ("http://a.test/a%20b", "a.test:80", "a.test", "/a%20b", false),
     ];
     for (url, name, host, prefix, tls) in table {
         let endpoint = build(url, &[]).unwrap();
         let origin = endpoint.origin();
         assert_eq!((origin.host.as_str(), origin.prefix.as_str()), (host, prefix), "{url}");
-        assert_eq!((endpoint.server().name.as_str(), endpoint.server().tls.is_some()), (name, tls), "{url}");
-        assert!(endpoint.proxy().is_none() && origin.proxy_authorization.is_none(), "{url}");
+        assert_eq!(
+            (endpoint.server().name.as_str(), endpoint.server().tls.is_some()),
+            (name, tls),
+            "{url}"
+        );
+        assert!(
+            endpoint.proxy().is_none() && origin.proxy_authorization.is_none(),
+            "{url}"
+        );
         assert_eq!(endpoint.connect_timeout(), SECOND);
     }
 }
@@ -58,7 +106,11 @@ fn a_url_that_no_call_can_go_to_is_refused_with_the_reason() {
         ),
     ];
     for (url, reason) in table {
-        assert_eq!(error_of(url, &[]), format!("the base URL is not usable: {reason}"), "{url:?}");
+        assert_eq!(
+            error_of(url, &[]),
+            format!("the base URL is not usable: {reason}"),
+            "{url:?}"
+        );
     }
 }
 
@@ -66,7 +118,10 @@ fn a_url_that_no_call_can_go_to_is_refused_with_the_reason() {
 fn a_password_in_the_url_is_refused_and_not_repeated() {
     for url in ["https://user:hunter2@a.test/v1", "https://hunter2@a.test"] {
         let text = error_of(url, &[]);
-        assert_eq!(text, "the base URL is not usable: it holds a user or password; use the key's own setting");
+        assert_eq!(
+            text,
+            "the base URL is not usable: it holds a user or password; use the key's own setting"
+        );
     }
 }
 
@@ -74,7 +129,10 @@ fn a_password_in_the_url_is_refused_and_not_repeated() {
 fn a_plain_proxy_gets_the_whole_url_and_the_credentials_with_each_request() {
     let endpoint = build("http://model.test:8000/v1", &[("http_proxy", "http://u:p@proxy:3128")]).unwrap();
     let origin = endpoint.origin();
-    assert_eq!((origin.prefix.as_str(), origin.host.as_str()), ("http://model.test:8000/v1", "model.test:8000"));
+    assert_eq!(
+        (origin.prefix.as_str(), origin.host.as_str()),
+        ("http://model.test:8000/v1", "model.test:8000")
+    );
     assert_eq!(origin.proxy_authorization.as_ref().unwrap(), "Basic dTpw");
     let (hop, _) = endpoint.proxy().unwrap();
     assert_eq!((hop.name.as_str(), hop.tls.is_some()), ("proxy:3128", false));
@@ -103,13 +161,22 @@ fn certificate_authorities_are_needed_for_tls_alone() {
     let build = |url| Endpoint::build(url, SECOND, &Proxies::default(), none);
     assert!(build("http://a.test").is_ok());
     let error = build("https://a.test").unwrap_err().to_string();
-    assert_eq!(error, "no certificate authorities found; install ca-certificates or set SSL_CERT_FILE ([])");
+    assert_eq!(
+        error,
+        "no certificate authorities found; install ca-certificates or set SSL_CERT_FILE ([])"
+    );
 }
 
 #[test]
 fn a_bad_proxy_variable_or_tls_setting_fails_the_endpoint() {
     let error = build("http://a.test", &[("http_proxy", "socks5://p")]).unwrap_err();
-    assert!(matches!(error, EndpointError::Proxy { variable: "http_proxy", .. }));
+    assert!(matches!(
+        error,
+        EndpointError::Proxy {
+            variable: "http_proxy",
+            ..
+        }
+    ));
     let error = EndpointError::from(rustls::Error::HandshakeNotComplete);
     assert_eq!(error.to_string(), "TLS cannot be set up: handshake not complete");
 }
@@ -118,7 +185,10 @@ fn a_bad_proxy_variable_or_tls_setting_fails_the_endpoint() {
 fn what_prints_of_an_endpoint_holds_no_credentials() {
     let endpoint = build("http://model.test", &[("http_proxy", "http://user:hunter2@proxy")]).unwrap();
     let text = format!("{endpoint:?}");
-    assert!(!text.contains("hunter2") && !text.contains(&base64_of("user:hunter2")), "{text}");
+    assert!(
+        !text.contains("hunter2") && !text.contains(&base64_of("user:hunter2")),
+        "{text}"
+    );
 }
 
 fn base64_of(text: &str) -> String {

@@ -45,7 +45,9 @@ fn complete(body: &str, left: &str) -> Outcome {
 }
 
 fn error_of(input: &[u8]) -> String {
-    whole(Framing::chunked(), input).error.unwrap_or_else(|| "no error".into())
+    whole(Framing::chunked(), input)
+        .error
+        .unwrap_or_else(|| "no error".into())
 }
 
 const CHUNKED: &[(&str, &str, &str)] = &[
@@ -54,7 +56,11 @@ const CHUNKED: &[(&str, &str, &str)] = &[
     ("0\r\n\r\n", "", ""),
     ("000\r\n\r\n", "", ""),
     ("0000000000000005\r\nhello\r\n0\r\n\r\n", "hello", ""),
-    ("A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n", "01234567890123456789", ""),
+    (
+        "A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n",
+        "01234567890123456789",
+        "",
+    ),
     ("5;name=value\r\nhello\r\n0;last\r\n\r\n", "hello", ""),
     ("5 \t;quoted=\"a;b\"\r\nhello\r\n0\r\n\r\n", "hello", ""),
     ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n", ""),
@@ -66,7 +72,11 @@ const CHUNKED: &[(&str, &str, &str)] = &[
 #[test]
 fn chunks_extensions_and_trailers_leave_the_body_alone() {
     for (input, body, left) in CHUNKED {
-        assert_eq!(whole(Framing::chunked(), input.as_bytes()), complete(body, left), "{input:?}");
+        assert_eq!(
+            whole(Framing::chunked(), input.as_bytes()),
+            complete(body, left),
+            "{input:?}"
+        );
     }
 }
 
@@ -76,7 +86,11 @@ fn a_chunked_body_is_the_same_wherever_it_is_cut_in_two() {
         let input = input.as_bytes();
         for cut in 0..=input.len() {
             let (front, back) = input.split_at(cut);
-            assert_eq!(read(Framing::chunked(), [front, back]), complete(body, left), "{input:?} cut at {cut}");
+            assert_eq!(
+                read(Framing::chunked(), [front, back]),
+                complete(body, left),
+                "{input:?} cut at {cut}"
+            );
         }
     }
 }
@@ -95,7 +109,9 @@ fn a_chunked_body_is_over_only_after_its_last_line() {
 
 #[test]
 fn sizes_that_are_no_hexadecimal_numbers_are_refused() {
-    let bad = ["+5", "-5", "0x5", "x", "", " 5", "5 ", "5\t", "5 5", "5,5", "5g", "\u{ff15}", ";ext", "5\0"];
+    let bad = [
+        "+5", "-5", "0x5", "x", "", " 5", "5 ", "5\t", "5 5", "5,5", "5g", "\u{ff15}", ";ext", "5\0",
+    ];
     for size in bad {
         let input = format!("{size}\r\nhello\r\n0\r\n\r\n");
         assert_eq!(
@@ -108,15 +124,31 @@ fn sizes_that_are_no_hexadecimal_numbers_are_refused() {
 
 #[test]
 fn a_size_beyond_64_bits_is_refused_and_the_largest_one_is_not() {
-    assert_eq!(error_of(b"10000000000000000\r\n"), "the server breaks the protocol: a chunk size is too large");
-    assert_eq!(error_of(b"00000000000000001\r\n"), "the server breaks the protocol: a chunk size is too large");
+    assert_eq!(
+        error_of(b"10000000000000000\r\n"),
+        "the server breaks the protocol: a chunk size is too large"
+    );
+    assert_eq!(
+        error_of(b"00000000000000001\r\n"),
+        "the server breaks the protocol: a chunk size is too large"
+    );
     let outcome = whole(Framing::chunked(), b"ffffffffffffffff\r\nabc");
-    assert_eq!((outcome.body, outcome.over, outcome.error), (b"abc".to_vec(), false, None));
+    assert_eq!(
+        (outcome.body, outcome.over, outcome.error),
+        (b"abc".to_vec(), false, None)
+    );
 }
 
 #[test]
 fn lines_end_with_cr_lf_and_nothing_else() {
-    for input in ["5\nhello\r\n", "5\r\nhello\r\n0\n\r\n", "5;a\rb\r\nhello", "0\r\nx: y\n\r\n", "0\r\na\rb\r\n\r\n", "\nx"] {
+    for input in [
+        "5\nhello\r\n",
+        "5\r\nhello\r\n0\n\r\n",
+        "5;a\rb\r\nhello",
+        "0\r\nx: y\n\r\n",
+        "0\r\na\rb\r\n\r\n",
+        "\nx",
+    ] {
         assert_eq!(
             error_of(input.as_bytes()),
             "the server breaks the protocol: a line of the chunked framing does not end with CR LF",
@@ -127,11 +159,22 @@ fn lines_end_with_cr_lf_and_nothing_else() {
 
 #[test]
 fn a_chunk_that_does_not_end_where_its_size_says_is_refused() {
-    for input in ["5\r\nhello!\r\n", "5\r\nhello\n\n", "5\r\nhello\rx", "4\r\nhello\r\n0\r\n\r\n"] {
+    for input in [
+        "5\r\nhello!\r\n",
+        "5\r\nhello\n\n",
+        "5\r\nhello\rx",
+        "4\r\nhello\r\n0\r\n\r\n",
+    ] {
         let outcome = whole(Framing::chunked(), input.as_bytes());
         let error = outcome.error.unwrap();
-        assert_eq!(error, "the server breaks the protocol: a chunk is longer than its size", "{input:?}");
-        assert!(b"hello".starts_with(&outcome.body), "what came before the error is handed over: {input:?}");
+        assert_eq!(
+            error, "the server breaks the protocol: a chunk is longer than its size",
+            "{input:?}"
+        );
+        assert!(
+            b"hello".starts_with(&outcome.body),
+            "what came before the error is handed over: {input:?}"
+        );
     }
 }
 
@@ -141,7 +184,10 @@ fn bytes_before_an_error_come_before_it() {
     let mut framing = Framing::chunked();
     assert_eq!(framing.decode(&mut buffer).unwrap(), "abcd");
     assert!(matches!(framing.decode(&mut buffer), Err(WireError::Protocol(_))));
-    assert!(matches!(framing.decode(&mut buffer), Err(WireError::Protocol(_))), "the error stays");
+    assert!(
+        matches!(framing.decode(&mut buffer), Err(WireError::Protocol(_))),
+        "the error stays"
+    );
 }
 
 #[test]
@@ -149,11 +195,21 @@ fn extensions_and_trailers_are_bounded_alone_and_together() {
     const TOO_LONG: &str = "the server breaks the protocol: chunk extensions or trailers are too long";
     let flood = "1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\nx\r\n".repeat(1000);
     assert_eq!(error_of(flood.as_bytes()), TOO_LONG);
-    assert_eq!(error_of(format!("0\r\n{}", "a: b\r\n".repeat(5000)).as_bytes()), TOO_LONG);
-    assert_eq!(error_of(format!("5;{}\r\n", "x".repeat(SPARE_LIMIT + 16)).as_bytes()), TOO_LONG);
+    assert_eq!(
+        error_of(format!("0\r\n{}", "a: b\r\n".repeat(5000)).as_bytes()),
+        TOO_LONG
+    );
+    assert_eq!(
+        error_of(format!("5;{}\r\n", "x".repeat(SPARE_LIMIT + 16)).as_bytes()),
+        TOO_LONG
+    );
     let endless = vec![b'5'; SPARE_LIMIT + 18];
     assert_eq!(error_of(&endless), TOO_LONG, "without a line end too");
-    assert_eq!(error_of(&endless[..SPARE_LIMIT + 17]), "no error", "one byte less may still be a line");
+    assert_eq!(
+        error_of(&endless[..SPARE_LIMIT + 17]),
+        "no error",
+        "one byte less may still be a line"
+    );
     let most = format!("0;{}\r\n\r\n", "x".repeat(SPARE_LIMIT + SIZE_DIGITS - 2));
     assert_eq!(whole(Framing::chunked(), most.as_bytes()), complete("", ""));
 }
@@ -161,7 +217,10 @@ fn extensions_and_trailers_are_bounded_alone_and_together() {
 #[test]
 fn ten_thousand_chunks_without_extensions_cost_nothing_of_the_bound() {
     let input = format!("{}0\r\n\r\n", "1\r\nx\r\n".repeat(10_000));
-    assert_eq!(whole(Framing::chunked(), input.as_bytes()), complete(&"x".repeat(10_000), ""));
+    assert_eq!(
+        whole(Framing::chunked(), input.as_bytes()),
+        complete(&"x".repeat(10_000), "")
+    );
 }
 
 #[test]
@@ -179,7 +238,10 @@ fn a_length_counts_down() {
     assert_eq!(framing.announced(), Some(5));
     framing.decode(&mut BytesMut::from(&b"abc"[..])).unwrap();
     assert_eq!(framing.announced(), Some(2));
-    assert_eq!((Framing::chunked().announced(), Framing::UntilClose.announced()), (None, None));
+    assert_eq!(
+        (Framing::chunked().announced(), Framing::UntilClose.announced()),
+        (None, None)
+    );
 }
 
 #[test]
@@ -194,7 +256,11 @@ fn only_a_body_without_framing_may_end_with_the_connection() {
 
 #[test]
 fn one_piece_is_a_slice_of_the_buffer_and_not_a_copy() {
-    for (framing, before) in [(Framing::Length(5), ""), (Framing::chunked(), "5\r\n"), (Framing::UntilClose, "")] {
+    for (framing, before) in [
+        (Framing::Length(5), ""),
+        (Framing::chunked(), "5\r\n"),
+        (Framing::UntilClose, ""),
+    ] {
         let mut buffer = BytesMut::from(format!("{before}hello").as_bytes());
         let place = buffer.as_ptr().addr() + before.len();
         let mut framing = framing;

@@ -12,7 +12,12 @@ fn read<'a>(parts: impl IntoIterator<Item = &'a [u8]>, names: &[&str]) -> Outcom
             head = reader.read(&mut buffer).map_err(|error| error.to_string())?;
         }
     }
-    let values = |head: &Head| names.iter().map(|name| head.headers.get(name).map(str::to_owned)).collect();
+    let values = |head: &Head| {
+        names
+            .iter()
+            .map(|name| head.headers.get(name).map(str::to_owned))
+            .collect()
+    };
     Ok(head.map(|head| (head.status, values(&head), buffer.to_vec())))
 }
 
@@ -28,11 +33,23 @@ fn error_of(text: impl AsRef<[u8]>) -> String {
 #[test]
 fn a_head_is_the_same_wherever_it_is_cut_in_two() {
     let heads: [(&str, u16, &str); 6] = [
-        ("HTTP/1.1 200 OK\r\nServer: x\r\nretry-AFTER:  5 \r\n\r\nbody", 200, "body"),
+        (
+            "HTTP/1.1 200 OK\r\nServer: x\r\nretry-AFTER:  5 \r\n\r\nbody",
+            200,
+            "body",
+        ),
         ("HTTP/1.1 429\r\nretry-after: 5\r\nServer: x\r\n\r\n", 429, ""),
-        ("HTTP/1.0 503 No such luck\r\nserver:x\r\nretry-after:5\r\nRetry-After: 6\r\n\r\n\r\n", 503, "\r\n"),
+        (
+            "HTTP/1.0 503 No such luck\r\nserver:x\r\nretry-after:5\r\nRetry-After: 6\r\n\r\n\r\n",
+            503,
+            "\r\n",
+        ),
         ("HTTP/1.1 200 OK\nserver: x\nretry-after: 5\n\nbody", 200, "body"),
-        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nretry-after: 5\r\nserver: x\r\n\r\n", 200, ""),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nretry-after: 5\r\nserver: x\r\n\r\n",
+            200,
+            "",
+        ),
         (
             "HTTP/1.1 103 Early Hints\r\nserver: no\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 418 T\r\nretry-after: 5\r\nserver: x\r\n\r\nz",
             418,
@@ -47,7 +64,11 @@ fn a_head_is_the_same_wherever_it_is_cut_in_two() {
             let names = ["Retry-After", "server", "retry"];
             assert_eq!(read([front, back], &names), expected, "{text:?} cut at {cut}");
         }
-        assert_eq!(read(text.as_bytes().chunks(1), &["retry-after", "server", "x"]), expected, "{text:?} byte by byte");
+        assert_eq!(
+            read(text.as_bytes().chunks(1), &["retry-after", "server", "x"]),
+            expected,
+            "{text:?} byte by byte"
+        );
     }
 }
 
@@ -61,8 +82,19 @@ fn a_head_without_its_empty_line_is_no_head() {
 
 #[test]
 fn what_is_not_http_1_is_refused_at_its_first_byte() {
-    for text in ["<html>", "\r\nHTTP/1.1 200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n", "HTTP/2 200\r\n\r\n", "\0", "ICY 200 OK"] {
-        assert_eq!(error_of(text), "the server breaks the protocol: the answer is not HTTP/1", "{text:?}");
+    for text in [
+        "<html>",
+        "\r\nHTTP/1.1 200 OK\r\n\r\n",
+        "http/1.1 200 OK\r\n\r\n",
+        "HTTP/2 200\r\n\r\n",
+        "\0",
+        "ICY 200 OK",
+    ] {
+        assert_eq!(
+            error_of(text),
+            "the server breaks the protocol: the answer is not HTTP/1",
+            "{text:?}"
+        );
     }
 }
 
@@ -84,21 +116,34 @@ fn malformed_heads_are_refused() {
         "HTTP/1.1 200 O\0K\r\n\r\n",
     ];
     for text in malformed {
-        assert_eq!(error_of(text), "the server breaks the protocol: the head of the answer is malformed", "{text:?}");
+        assert_eq!(
+            error_of(text),
+            "the server breaks the protocol: the head of the answer is malformed",
+            "{text:?}"
+        );
     }
-    assert_eq!(error_of("HTTP/1.1 099 X\r\n\r\n"), "the server breaks the protocol: a status below 100");
+    assert_eq!(
+        error_of("HTTP/1.1 099 X\r\n\r\n"),
+        "the server breaks the protocol: a status below 100"
+    );
 }
 
 #[test]
 fn an_upgrade_is_refused() {
     let text = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n";
-    assert_eq!(error_of(text), "the server breaks the protocol: an upgrade that nobody asked for");
+    assert_eq!(
+        error_of(text),
+        "the server breaks the protocol: an upgrade that nobody asked for"
+    );
 }
 
 #[test]
 fn a_hundred_fields_are_read_and_one_more_is_not() {
     let fields = |count: usize| format!("HTTP/1.1 200 OK\r\n{}last: z\r\n\r\n", "a: b\r\n".repeat(count - 1));
-    assert_eq!(read([fields(100).as_bytes()], &["last"]), Ok(Some((200, vec![Some("z".into())], vec![]))));
+    assert_eq!(
+        read([fields(100).as_bytes()], &["last"]),
+        Ok(Some((200, vec![Some("z".into())], vec![])))
+    );
     assert_eq!(error_of(fields(101)), "the head of the answer is too large");
     assert_eq!(error_of(fields(1_000_000)), "the head of the answer is too large");
 }
@@ -112,7 +157,10 @@ fn heads_are_bounded_whole_trickled_and_unfinished() {
     let (largest, too_large) = (sized(HEAD_LIMIT), sized(HEAD_LIMIT + 1));
     let unfinished = &too_large.as_bytes()[..HEAD_LIMIT + 1];
     for size in [1, 1000, HEAD_LIMIT * 2] {
-        assert!(matches!(read(largest.as_bytes().chunks(size), &[]), Ok(Some(_))), "in pieces of {size}");
+        assert!(
+            matches!(read(largest.as_bytes().chunks(size), &[]), Ok(Some(_))),
+            "in pieces of {size}"
+        );
         for text in [too_large.as_bytes(), unfinished] {
             let error = read(text.chunks(size), &[]).unwrap_err();
             assert_eq!(error, "the head of the answer is too large", "in pieces of {size}");
@@ -142,11 +190,26 @@ fn the_framing_follows_method_status_and_fields() {
         (&get, "HTTP/1.1 200 OK", length, Framing::Length(7)),
         (&get, "HTTP/1.0 200 OK", length, Framing::Length(7)),
         (&get, "HTTP/1.1 500 X", "Content-Length: 0\r\n", Framing::Length(0)),
-        (&get, "HTTP/1.1 200 OK", "content-length: 7\r\ncontent-length: 7\r\n", Framing::Length(7)),
+        (
+            &get,
+            "HTTP/1.1 200 OK",
+            "content-length: 7\r\ncontent-length: 7\r\n",
+            Framing::Length(7),
+        ),
         (&get, "HTTP/1.1 200 OK", "content-length: 7, 07\r\n", Framing::Length(7)),
-        (&get, "HTTP/1.1 200 OK", "content-length: 18446744073709551615\r\n", Framing::Length(u64::MAX)),
+        (
+            &get,
+            "HTTP/1.1 200 OK",
+            "content-length: 18446744073709551615\r\n",
+            Framing::Length(u64::MAX),
+        ),
         (&get, "HTTP/1.1 200 OK", chunked, Framing::chunked()),
-        (&get, "HTTP/1.1 200 OK", "Transfer-Encoding: Chunked\r\n", Framing::chunked()),
+        (
+            &get,
+            "HTTP/1.1 200 OK",
+            "Transfer-Encoding: Chunked\r\n",
+            Framing::chunked(),
+        ),
         (&get, "HTTP/1.1 200 OK", "", Framing::UntilClose),
         (&get, "HTTP/1.0 200 OK", "", Framing::UntilClose),
         (&get, "HTTP/1.1 204 No Content", "", Framing::Length(0)),
@@ -172,10 +235,18 @@ fn framing_that_can_be_read_two_ways_is_refused() {
         ("1.0", "transfer-encoding: chunked\r\n", both),
         ("1.1", "transfer-encoding: gzip, chunked\r\n", coding),
         ("1.1", "transfer-encoding: chunked, chunked\r\n", coding),
-        ("1.1", "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", coding),
+        (
+            "1.1",
+            "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+            coding,
+        ),
         ("1.1", "transfer-encoding: identity\r\n", coding),
         ("1.1", "transfer-encoding:\r\n", coding),
-        ("1.1", "content-length: 5\r\ncontent-length: 6\r\n", "two content-lengths that differ"),
+        (
+            "1.1",
+            "content-length: 5\r\ncontent-length: 6\r\n",
+            "two content-lengths that differ",
+        ),
         ("1.1", "content-length: 5, 6\r\n", "two content-lengths that differ"),
         ("1.1", "content-length: +5\r\n", number),
         ("1.1", "content-length: -5\r\n", number),
@@ -186,8 +257,14 @@ fn framing_that_can_be_read_two_ways_is_refused() {
         ("1.1", "content-length: 18446744073709551616\r\n", number),
     ];
     for (version, fields, reason) in table {
-        let error = head(&format!("HTTP/{version} 200 OK\r\n{fields}\r\n")).framing(&Method::POST).unwrap_err();
-        assert_eq!(error.to_string(), format!("the server breaks the protocol: {reason}"), "{fields:?}");
+        let error = head(&format!("HTTP/{version} 200 OK\r\n{fields}\r\n"))
+            .framing(&Method::POST)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("the server breaks the protocol: {reason}"),
+            "{fields:?}"
+        );
     }
 }
 

@@ -1,7 +1,12 @@
 use super::*;
 
 fn proxies(variables: &[(&str, &str)]) -> Proxies {
-    Proxies::read(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    Proxies::read(|name| {
+        variables
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned())
+    })
 }
 
 /// The proxy for a URL as `scheme://host:port`, with `!` for TLS to it and `@` for credentials; `-` for none.
@@ -25,10 +30,18 @@ fn each_scheme_has_its_variable_and_the_lower_case_one_comes_first() {
         (&[], "-", "-"),
         (&[("HTTP_PROXY", "http://a:1")], "a:1", "-"),
         (&[("https_proxy", "http://b:2")], "-", "b:2"),
-        (&[("HTTP_PROXY", "http://a:1"), ("http_proxy", "http://b:2")], "b:2", "-"),
+        (
+            &[("HTTP_PROXY", "http://a:1"), ("http_proxy", "http://b:2")],
+            "b:2",
+            "-",
+        ),
         (&[("http_proxy", " "), ("HTTP_PROXY", "http://a:1")], "a:1", "-"),
         (&[("ALL_PROXY", "http://c:3")], "c:3", "c:3"),
-        (&[("all_proxy", "http://c:3"), ("HTTPS_PROXY", "http://b:2")], "c:3", "b:2"),
+        (
+            &[("all_proxy", "http://c:3"), ("HTTPS_PROXY", "http://b:2")],
+            "c:3",
+            "b:2",
+        ),
     ];
     for (variables, plain, secure) in table {
         let proxies = proxies(variables);
@@ -53,17 +66,27 @@ fn a_proxy_is_read_with_and_without_scheme_port_and_credentials() {
             "the environment's http_proxy is not usable: proxies speak http or https, not socks5",
         ),
         ("http://", "the environment's http_proxy is not usable: empty host"),
-        ("http://a:99999", "the environment's http_proxy is not usable: invalid port number"),
+        (
+            "http://a:99999",
+            "the environment's http_proxy is not usable: invalid port number",
+        ),
     ];
     for (value, expected) in table {
-        assert_eq!(way(&proxies(&[("http_proxy", value)]), "http://x.test/"), expected, "{value:?}");
+        assert_eq!(
+            way(&proxies(&[("http_proxy", value)]), "http://x.test/"),
+            expected,
+            "{value:?}"
+        );
     }
 }
 
 #[test]
 fn credentials_are_decoded_encoded_and_never_printed() {
     let proxies = proxies(&[("http_proxy", "http://us%40er:p%3Ass@proxy:1")]);
-    let proxy = proxies.find(false, &Host::Domain("x.test".into()), 80).unwrap().unwrap();
+    let proxy = proxies
+        .find(false, &Host::Domain("x.test".into()), 80)
+        .unwrap()
+        .unwrap();
     let value = proxy.authorization.as_ref().unwrap();
     assert_eq!(value, &format!("Basic {}", BASE64_STANDARD.encode("us@er:p:ss")));
     assert!(value.is_sensitive());
@@ -75,13 +98,24 @@ fn a_variable_that_cannot_be_read_fails_without_its_value() {
     let proxies = proxies(&[("HTTPS_PROXY", "ftp://user:hunter2@proxy")]);
     let text = way(&proxies, "https://x.test/");
     assert!(text.contains("HTTPS_PROXY") && !text.contains("hunter2"), "{text}");
-    assert_eq!(way(&proxies, "http://x.test/"), "-", "a variable that does not apply does not fail");
+    assert_eq!(
+        way(&proxies, "http://x.test/"),
+        "-",
+        "a variable that does not apply does not fail"
+    );
 }
 
 #[test]
 fn this_machine_is_never_reached_through_a_proxy() {
     let proxies = proxies(&[("http_proxy", "http://a:1")]);
-    for host in ["localhost", "a.localhost", "127.0.0.1", "127.8.9.1", "[::1]", "LOCALHOST"] {
+    for host in [
+        "localhost",
+        "a.localhost",
+        "127.0.0.1",
+        "127.8.9.1",
+        "[::1]",
+        "LOCALHOST",
+    ] {
         assert_eq!(way(&proxies, &format!("http://{host}:11434/")), "-", "{host}");
     }
     for host in ["localhost.test", "mylocalhost", "128.0.0.1", "[::2]"] {
@@ -95,17 +129,41 @@ fn exceptions_are_hosts_domains_addresses_networks_and_ports() {
         ("*", &["http://a.test", "http://10.1.2.3"], &[]),
         ("", &[], &["http://a.test"]),
         (" , ,", &[], &["http://a.test"]),
-        ("a.test", &["http://a.test", "http://b.a.test", "http://A.TEST"], &["http://ba.test", "http://a.test.org"]),
+        (
+            "a.test",
+            &["http://a.test", "http://b.a.test", "http://A.TEST"],
+            &["http://ba.test", "http://a.test.org"],
+        ),
         (".a.test", &["http://a.test", "http://b.a.test"], &["http://ba.test"]),
         ("*.a.test", &["http://b.a.test"], &["http://ba.test"]),
-        ("b.test, a.test", &["http://a.test", "http://b.test"], &["http://c.test"]),
+        (
+            "b.test, a.test",
+            &["http://a.test", "http://b.test"],
+            &["http://c.test"],
+        ),
         ("a.test:8080", &["http://a.test:8080"], &["http://a.test"]),
-        ("10.1.2.3", &["http://10.1.2.3", "http://10.1.2.3:81"], &["http://10.1.2.4"]),
+        (
+            "10.1.2.3",
+            &["http://10.1.2.3", "http://10.1.2.3:81"],
+            &["http://10.1.2.4"],
+        ),
         ("10.1.2.3:81", &["http://10.1.2.3:81"], &["http://10.1.2.3"]),
-        ("10.0.0.0/8", &["http://10.255.1.1"], &["http://11.0.0.1", "http://a.test", "http://[fd00::1]"]),
-        ("fd00::1", &["http://[fd00::1]"], &["http://[fd00::2]", "http://10.0.0.1"]),
+        (
+            "10.0.0.0/8",
+            &["http://10.255.1.1"],
+            &["http://11.0.0.1", "http://a.test", "http://[fd00::1]"],
+        ),
+        (
+            "fd00::1",
+            &["http://[fd00::1]"],
+            &["http://[fd00::2]", "http://10.0.0.1"],
+        ),
         ("[fd00::1]:81", &["http://[fd00::1]:81"], &["http://[fd00::1]"]),
-        ("fd00::/8,192.168.0.0/16", &["http://[fd12::9]", "http://192.168.4.4"], &["http://[fe00::1]", "http://192.169.0.1"]),
+        (
+            "fd00::/8,192.168.0.0/16",
+            &["http://[fd12::9]", "http://192.168.4.4"],
+            &["http://[fe00::1]", "http://192.169.0.1"],
+        ),
     ];
     for (list, direct, proxied) in table {
         let proxies = proxies(&[("http_proxy", "http://p:1"), ("no_proxy", list)]);

@@ -58,14 +58,29 @@ fn the_length_is_said_for_methods_that_have_a_body_and_for_bodies() {
     ];
     for (method, body, field) in table {
         let head = text(request(method.clone(), "/", body).head(&origin("", None)));
-        assert_eq!(head.matches("content-length").count(), usize::from(field.is_some()), "{method} {body:?}");
+        assert_eq!(
+            head.matches("content-length").count(),
+            usize::from(field.is_some()),
+            "{method} {body:?}"
+        );
         assert!(head.contains(field.unwrap_or("")), "{method} {body:?}");
     }
 }
 
 #[test]
 fn a_path_cannot_break_out_of_its_line() {
-    for path in ["", "models", "/a b", "/a\r\nx: y", "/a\n", "/\u{e4}", "/a\0", "/a#b", "http://other.test/", "/a\x7f"] {
+    for path in [
+        "",
+        "models",
+        "/a b",
+        "/a\r\nx: y",
+        "/a\n",
+        "/\u{e4}",
+        "/a\0",
+        "/a#b",
+        "http://other.test/",
+        "/a\x7f",
+    ] {
         let error = request(Method::GET, path, "").head(&origin("", None)).unwrap_err();
         assert!(matches!(error, WireError::Request(_)), "{path:?}");
     }

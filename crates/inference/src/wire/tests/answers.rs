@@ -6,15 +6,40 @@ use super::*;
 const ANSWERS: &[(&str, u16, &str, bool)] = &[
     ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", 200, "hello", true),
     ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200, "", true),
-    ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nt: u\r\n\r\n", 200, "hello", true),
+    (
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nt: u\r\n\r\n",
+        200,
+        "hello",
+        true,
+    ),
     ("HTTP/1.1 200 OK\r\n\r\nhello", 200, "hello", false),
     ("HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello", 200, "hello", false),
-    ("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello", 200, "hello", false),
-    ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", 200, "hello", true),
+    (
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
+        200,
+        "hello",
+        false,
+    ),
+    (
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+        200,
+        "hello",
+        true,
+    ),
     ("HTTP/1.1 204 No Content\r\n\r\n", 204, "", true),
-    ("HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 2\r\n\r\nno", 302, "no", true),
+    (
+        "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 2\r\n\r\nno",
+        302,
+        "no",
+        true,
+    ),
     ("HTTP/1.1 503 Sorry\r\ncontent-length: 4\r\n\r\nbusy", 503, "busy", true),
-    ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello, and more", 200, "hello", false),
+    (
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello, and more",
+        200,
+        "hello",
+        false,
+    ),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +77,12 @@ async fn a_connection_is_kept_when_the_answer_leaves_it_clean_and_open() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_breaks_off_is_truncated_and_one_that_never_began_is_closed() {
     for (answer, ..) in ANSWERS {
-        let whole = answer.len() - if answer.ends_with("and more") { ", and more".len() } else { 0 };
+        let whole = answer.len()
+            - if answer.ends_with("and more") {
+                ", and more".len()
+            } else {
+                0
+            };
         let is_framed = answer.contains("ength") || answer.contains("chunked") || answer.contains(" 204 ");
         let head = answer.rfind("\r\n\r\nhello").unwrap_or(0) + 4;
         for cut in 0..if is_framed { whole } else { head } {
@@ -60,7 +90,10 @@ async fn an_answer_that_breaks_off_is_truncated_and_one_that_never_began_is_clos
             let error = ask(&wire, &mut peer, &answer[..cut], true).await.unwrap_err();
             match cut {
                 0 => assert!(matches!(error, WireError::Closed), "{answer:?}: {error}"),
-                _ => assert!(matches!(error, WireError::Truncated), "{answer:?} cut at {cut}: {error}"),
+                _ => assert!(
+                    matches!(error, WireError::Truncated),
+                    "{answer:?} cut at {cut}: {error}"
+                ),
             }
         }
     }
@@ -69,12 +102,30 @@ async fn an_answer_that_breaks_off_is_truncated_and_one_that_never_began_is_clos
 #[tokio::test(start_paused = true)]
 async fn what_breaks_the_protocol_is_refused() {
     let table = [
-        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n", "transfer-encoding with a content-length or in HTTP/1.0"),
-        ("HTTP/1.1 200 OK\r\ncontent-length: +5\r\n\r\nhello", "a content-length that is no number"),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n+5\r\nhello", "a chunk size is not a hexadecimal number"),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10000000000000005\r\n", "a chunk size is too large"),
-        ("HTTP/1.1 200 OK\r\nfolded: a\r\n b\r\n\r\n", "the head of the answer is malformed"),
-        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "an upgrade that nobody asked for"),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
+            "transfer-encoding with a content-length or in HTTP/1.0",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: +5\r\n\r\nhello",
+            "a content-length that is no number",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n+5\r\nhello",
+            "a chunk size is not a hexadecimal number",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10000000000000005\r\n",
+            "a chunk size is too large",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nfolded: a\r\n b\r\n\r\n",
+            "the head of the answer is malformed",
+        ),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            "an upgrade that nobody asked for",
+        ),
         ("hello", "the answer is not HTTP/1"),
     ];
     for (answer, reason) in table {
@@ -88,8 +139,14 @@ async fn what_breaks_the_protocol_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_to_head_has_no_body_whatever_its_fields_say() {
     let (wire, mut peer) = pair();
-    let request = Outgoing { method: Method::HEAD, ..get() };
-    let (incoming, _) = tokio::join!(wire.send(request), peer.answers("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"));
+    let request = Outgoing {
+        method: Method::HEAD,
+        ..get()
+    };
+    let (incoming, _) = tokio::join!(
+        wire.send(request),
+        peer.answers("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")
+    );
     let mut incoming = incoming.unwrap();
     assert_eq!(incoming.headers.get("content-length"), Some("5"));
     assert_eq!(incoming.body.arrived().await.unwrap(), None);
@@ -99,16 +156,29 @@ async fn an_answer_to_head_has_no_body_whatever_its_fields_say() {
 #[tokio::test(start_paused = true)]
 async fn a_clean_end_stays_an_end_and_an_error_stays_an_error() {
     let (wire, mut peer) = pair();
-    let (incoming, _) = tokio::join!(wire.send(get()), peer.answers("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
+    let (incoming, _) = tokio::join!(
+        wire.send(get()),
+        peer.answers("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+    );
     let mut body = incoming.unwrap().body;
     assert_eq!(body.arrived().await.unwrap().unwrap(), "ok");
-    assert_eq!((body.arrived().await.unwrap(), body.arrived().await.unwrap()), (None, None));
+    assert_eq!(
+        (body.arrived().await.unwrap(), body.arrived().await.unwrap()),
+        (None, None)
+    );
 
     let (wire, mut peer) = pair();
-    let (incoming, _) = tokio::join!(wire.send(get()), peer.answers("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok"));
+    let (incoming, _) = tokio::join!(
+        wire.send(get()),
+        peer.answers("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok")
+    );
     peer.ends().await;
     let mut body = incoming.unwrap().body;
-    assert_eq!(body.arrived().await.unwrap().unwrap(), "ok", "what came is handed over first");
+    assert_eq!(
+        body.arrived().await.unwrap().unwrap(),
+        "ok",
+        "what came is handed over first"
+    );
     for _ in 0..3 {
         assert!(matches!(body.arrived().await, Err(WireError::Truncated)));
     }
@@ -130,7 +200,11 @@ async fn chunks_that_came_together_are_seen_together_and_paced_ones_at_once() {
     }
     peer.says("f\r\n0\r\n\r\n").await;
     assert_eq!(body.arrived().await.unwrap().unwrap(), "f");
-    assert_eq!(wire.pool.len(), 1, "the connection is free with the last bytes, before the end is asked for");
+    assert_eq!(
+        wire.pool.len(),
+        1,
+        "the connection is free with the last bytes, before the end is asked for"
+    );
     assert_eq!(body.arrived().await.unwrap(), None);
 }
 
@@ -155,10 +229,16 @@ async fn a_collected_body_is_bounded_by_what_is_announced_and_by_what_comes() {
     let table = [
         ("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n", false),
         ("HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551615\r\n\r\n", false),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nabcdef\r\n", false),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nabcdef\r\n",
+            false,
+        ),
         ("HTTP/1.1 200 OK\r\n\r\nabcdef", false),
         ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nabcde", true),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n", true),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
+            true,
+        ),
     ];
     for (answer, fits) in table {
         let (wire, mut peer) = pair();
@@ -166,7 +246,10 @@ async fn a_collected_body_is_bounded_by_what_is_announced_and_by_what_comes() {
         match incoming.unwrap().body.collect(5).await {
             Ok(body) => assert!(fits && body == "abcde", "{answer:?}"),
             Err(error) => {
-                assert!(!fits && matches!(error, WireError::BodyTooLarge { limit: 5 }), "{answer:?}: {error}");
+                assert!(
+                    !fits && matches!(error, WireError::BodyTooLarge { limit: 5 }),
+                    "{answer:?}: {error}"
+                );
                 peer.sees_the_end().await;
             }
         }
@@ -177,7 +260,8 @@ async fn a_collected_body_is_bounded_by_what_is_announced_and_by_what_comes() {
 async fn parts_that_come_apart_are_collected_in_order() {
     let (wire, mut peer) = pair();
     let serve = async {
-        peer.answers("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        peer.answers("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
         for part in 0..20_u8 {
             tokio::time::sleep(Duration::from_millis(3)).await;
             peer.says(format!("2\r\n{part:02}\r\n")).await;

@@ -14,7 +14,10 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 async fn the_request_goes_out_as_it_is_and_the_headers_come_back() {
     let (wire, mut peer) = pair();
     let headers = [(HeaderName::from_static("accept"), HeaderValue::from_static("*/*"))];
-    let request = Outgoing { headers: &headers, ..post("{\"a\":1}") };
+    let request = Outgoing {
+        headers: &headers,
+        ..post("{\"a\":1}")
+    };
     let answer = "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\ncontent-length: 0\r\n\r\n";
     let (incoming, heard) = tokio::join!(wire.send(request), peer.answers(answer));
     assert_eq!(
@@ -28,7 +31,13 @@ async fn the_request_goes_out_as_it_is_and_the_headers_come_back() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_cannot_be_written_opens_no_connection() {
     let (wire, script, _peers) = world(1, 64);
-    let error = wire.send(Outgoing { path: "chat", ..post("") }).await.unwrap_err();
+    let error = wire
+        .send(Outgoing {
+            path: "chat",
+            ..post("")
+        })
+        .await
+        .unwrap_err();
     assert!(matches!(error, WireError::Request(_)));
     assert_eq!(*script.dialed.lock(), 0);
 }
@@ -68,7 +77,10 @@ impl AsyncWrite for Writes {
 #[tokio::test(start_paused = true)]
 async fn head_and_body_leave_in_one_write() {
     let (writes, script) = (Writes::default(), Arc::new(Script::default()));
-    script.ready.lock().push_back(Ok(Box::new(tokio::io::join(OK.as_bytes(), writes.clone()))));
+    script
+        .ready
+        .lock()
+        .push_back(Ok(Box::new(tokio::io::join(OK.as_bytes(), writes.clone()))));
     wire(script).send(post(vec![b'x'; 100_000])).await.unwrap();
     let head = "POST /v1/chat HTTP/1.1\r\nhost: model.test\r\ncontent-length: 100000\r\n\r\n".len();
     assert_eq!(*writes.0.lock(), [head + 100_000]);
@@ -176,12 +188,28 @@ async fn a_connection_that_cannot_be_made_is_not_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn an_io_error_is_told_by_what_it_means_and_when_it_came() {
     use io::ErrorKind::*;
-    for kind in [UnexpectedEof, ConnectionReset, ConnectionAborted, BrokenPipe, NotConnected, WriteZero] {
-        assert!(matches!(WireError::broken(kind.into(), false), WireError::Closed), "{kind}");
-        assert!(matches!(WireError::broken(kind.into(), true), WireError::Truncated), "{kind}");
+    for kind in [
+        UnexpectedEof,
+        ConnectionReset,
+        ConnectionAborted,
+        BrokenPipe,
+        NotConnected,
+        WriteZero,
+    ] {
+        assert!(
+            matches!(WireError::broken(kind.into(), false), WireError::Closed),
+            "{kind}"
+        );
+        assert!(
+            matches!(WireError::broken(kind.into(), true), WireError::Truncated),
+            "{kind}"
+        );
     }
     for kind in [TimedOut, InvalidData, HostUnreachable] {
-        assert!(matches!(WireError::broken(kind.into(), true), WireError::Io(_)), "{kind}");
+        assert!(
+            matches!(WireError::broken(kind.into(), true), WireError::Io(_)),
+            "{kind}"
+        );
     }
 }
 
@@ -189,11 +217,17 @@ async fn an_io_error_is_told_by_what_it_means_and_when_it_came() {
 async fn a_read_error_in_the_body_is_no_clean_end_even_without_framing() {
     for (kind, text) in [
         (io::ErrorKind::TimedOut, "the connection failed: timed out"),
-        (io::ErrorKind::ConnectionReset, "the connection ended in the middle of the answer"),
+        (
+            io::ErrorKind::ConnectionReset,
+            "the connection ended in the middle of the answer",
+        ),
     ] {
         let script = Arc::new(Script::default());
         let reader = AsyncReadExt::chain(&b"HTTP/1.1 200 OK\r\n\r\nhalf"[..], Failing(kind));
-        script.ready.lock().push_back(Ok(Box::new(tokio::io::join(reader, tokio::io::sink()))));
+        script
+            .ready
+            .lock()
+            .push_back(Ok(Box::new(tokio::io::join(reader, tokio::io::sink()))));
         let mut body = wire(script).send(get()).await.unwrap().body;
         assert_eq!(body.arrived().await.unwrap().unwrap(), "half");
         assert_eq!(body.arrived().await.unwrap_err().to_string(), text);

@@ -22,7 +22,9 @@ fn outcome(parts: &[&[u8]]) -> Outcome {
             let _ = peer.0.shutdown().await;
         };
         let call = tokio::time::timeout(Duration::from_secs(60), call(&wire));
-        tokio::join!(call, serve).0.expect("a call ends when its connection does")
+        tokio::join!(call, serve)
+            .0
+            .expect("a call ends when its connection does")
     })
 }
 
@@ -71,9 +73,8 @@ fn answer_like() -> impl Strategy<Value = Vec<u8>> {
         Just(b"\r\n".to_vec()),
         vec(any::<u8>(), 0..5),
     ];
-    (start, fields, vec(word, 0..8)).prop_map(|(start, fields, words)| {
-        [start.as_bytes(), fields.as_bytes(), &words.concat()].concat()
-    })
+    (start, fields, vec(word, 0..8))
+        .prop_map(|(start, fields, words)| [start.as_bytes(), fields.as_bytes(), &words.concat()].concat())
 }
 
 proptest! {

@@ -93,7 +93,10 @@ async fn a_new_connection_that_dies_is_not_replaced() {
 
 #[tokio::test(start_paused = true)]
 async fn a_kept_connection_that_dies_after_one_byte_of_an_answer_is_not_replaced() {
-    for (said, expected) in [("H", "the connection ended in the middle of the answer"), ("X", "the server breaks the protocol: the answer is not HTTP/1")] {
+    for (said, expected) in [
+        ("H", "the connection ended in the middle of the answer"),
+        ("X", "the server breaks the protocol: the answer is not HTTP/1"),
+    ] {
         let (wire, script, mut peers) = world(2, 1 << 16);
         ok(&wire, &mut peers[0]).await;
         let error = ask(&wire, &mut peers[0], said, true).await.unwrap_err();
@@ -106,7 +109,9 @@ async fn a_kept_connection_that_dies_after_one_byte_of_an_answer_is_not_replaced
 async fn an_interim_answer_is_a_byte_of_an_answer() {
     let (wire, script, mut peers) = world(2, 1 << 16);
     ok(&wire, &mut peers[0]).await;
-    let error = ask(&wire, &mut peers[0], "HTTP/1.1 100 Continue\r\n\r\n", true).await.unwrap_err();
+    let error = ask(&wire, &mut peers[0], "HTTP/1.1 100 Continue\r\n\r\n", true)
+        .await
+        .unwrap_err();
     assert!(matches!(error, WireError::Truncated), "{error}");
     assert_eq!(*script.dialed.lock(), 1);
 }

@@ -32,7 +32,9 @@ async fn hear(listener: &TcpListener) -> TcpStream {
 async fn an_answer_comes_over_ipv4_ipv6_and_by_name() {
     let mut served = 0;
     for address in ["127.0.0.1:0", "[::1]:0"] {
-        let Ok(listener) = TcpListener::bind(address).await else { continue };
+        let Ok(listener) = TcpListener::bind(address).await else {
+            continue;
+        };
         let local = listener.local_addr().unwrap();
         for url in [format!("http://{local}"), format!("http://localhost:{}", local.port())] {
             let wire = Wire::new(endpoint(&url));
@@ -65,7 +67,10 @@ async fn dropping_a_body_is_seen_by_the_server_at_once() {
     let wire = Wire::new(endpoint(&url));
     let serve = async {
         let mut stream = hear(&listener).await;
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc")
+            .await
+            .unwrap();
         stream
     };
     let (incoming, mut stream) = tokio::join!(wire.send(get()), serve);
@@ -81,12 +86,18 @@ async fn a_refusal_of_a_large_upload_is_heard_over_a_socket() {
     let wire = Wire::new(endpoint(&url));
     let serve = async {
         let mut stream = hear(&listener).await;
-        stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\n\r\nsize").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\n\r\nsize")
+            .await
+            .unwrap();
         stream
     };
     let (incoming, _stream) = tokio::join!(wire.send(post(vec![b'x'; 64 << 20])), serve);
     let incoming = incoming.unwrap();
-    assert_eq!((incoming.status, incoming.body.collect(4).await.unwrap()), (413, Bytes::from("size")));
+    assert_eq!(
+        (incoming.status, incoming.body.collect(4).await.unwrap()),
+        (413, Bytes::from("size"))
+    );
 }
 
 #[tokio::test]
@@ -115,7 +126,9 @@ async fn a_plain_proxy_is_asked_with_the_whole_url() {
         let (stream, _) = proxy.accept().await.unwrap();
         let mut stream = tokio::io::BufReader::new(stream);
         let mut line = String::new();
-        tokio::io::AsyncBufReadExt::read_line(&mut stream, &mut line).await.unwrap();
+        tokio::io::AsyncBufReadExt::read_line(&mut stream, &mut line)
+            .await
+            .unwrap();
         stream.write_all(OK.as_bytes()).await.unwrap();
         line
     };

@@ -1,0 +1,244 @@
+//! Which worker answers, and how each worker is reached.
+
+use orchestrator_core::Secret;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The stage that calls a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The worker that answers: the name of a `[workers]` section, or a provider with its usual environment variables.
+    #[schemars(length(min = 1))]
+    pub worker: String,
+    /// The model for requests that name none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The most tokens of an answer, for requests that do not say.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u64>,
+    /// The temperature for requests that do not say.
+    #[schemars(range(min = 0.0, max = 2.0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Calls that the stage makes at once, per line.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub width: usize,
+    /// Requests that the edge into the stage holds, per line.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub capacity: usize,
+}
+
+/// A worker: a model server, and how to treat it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerConfig {
+    /// What the server speaks.
+    pub provider: ProviderName,
+    /// Where it is; by default the provider's own place or its usual environment variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// Its key; by default from the provider's usual environment variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<Secret>,
+    /// The model's name at this server, whatever the client called it; by default the client's name goes through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Calls that it takes at once, over all cores.
+    #[serde(default = "WorkerConfig::default_max_concurrent")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_concurrent: usize,
+    /// The longest time to connect, in milliseconds.
+    #[serde(default = "WorkerConfig::default_connect_timeout")]
+    #[schemars(range(min = 1, max = 600_000))]
+    pub connect_timeout_ms: u64,
+    /// The longest wait for the first token of a stream, in milliseconds; reasoning may be hidden and long.
+    #[serde(default = "WorkerConfig::default_first_token_timeout")]
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub first_token_timeout_ms: u64,
+    /// The longest silence in a stream, in milliseconds; any byte counts.
+    #[serde(default = "WorkerConfig::default_idle_timeout")]
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub idle_timeout_ms: u64,
+    /// Whether to ask for a stream as the client did, or always.
+    #[serde(default)]
+    pub upstream_stream: UpstreamStream,
+    /// For `echo` only: the pause before each token, in milliseconds.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 60_000))]
+    pub delay_ms: u64,
+    /// How this worker differs from `[pipeline.resilience]`.
+    #[serde(default)]
+    pub resilience: Resilience,
+}
+
+/// What a model server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderName {
+    /// OpenAI's API, or a server that speaks it.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// The server of llama.cpp.
+    LlamaCpp,
+    /// A vLLM server.
+    Vllm,
+    /// No server: answers with the last user message, word by word.
+    Echo,
+}
+
+/// Whether a worker is asked for a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamStream {
+    /// As the client that came first asked.
+    #[default]
+    AsAsked,
+    /// In any case.
+    Always,
+}
+
+/// The keys of `[pipeline.resilience]` for one worker alone; those left out are as there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Resilience {
+    /// Calls that one request may cost in all.
+    #[schemars(range(min = 1, max = 20))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_attempts: Option<u32>,
+    /// The longest first pause between two calls, in milliseconds.
+    #[schemars(range(min = 1, max = 60_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_base_ms: Option<u64>,
+    /// The longest pause between two calls, in milliseconds.
+    #[schemars(range(min = 1, max = 600_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_max_ms: Option<u64>,
+    /// Failures in a row that open the breaker; 0 never opens it.
+    #[schemars(range(min = 0, max = 10_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit_breaker_threshold: Option<u32>,
+    /// Seconds that the breaker stays open at first.
+    #[schemars(range(min = 1, max = 86_400))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit_breaker_timeout_s: Option<u64>,
+    /// Calls that the half-open breaker lets through at once.
+    #[schemars(range(min = 1, max = 1_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub half_open_probes: Option<u32>,
+    /// Successes in a row that close the half-open breaker.
+    #[schemars(range(min = 1, max = 1_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub close_after: Option<u32>,
+    /// The longest time that the breaker stays open, in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_max_s: Option<u64>,
+}
+
+// === impl Config ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            worker: "echo".to_owned(),
+            model: None,
+            max_tokens: None,
+            temperature: None,
+            width: 1024,
+            capacity: 64,
+        }
+    }
+}
+
+// === impl WorkerConfig ===
+
+impl WorkerConfig {
+    /// A worker of this provider with its usual place and key.
+    pub fn usual(provider: ProviderName) -> Self {
+        WorkerConfig {
+            provider,
+            base_url: None,
+            api_key: None,
+            model: None,
+            max_concurrent: Self::default_max_concurrent(),
+            connect_timeout_ms: Self::default_connect_timeout(),
+            first_token_timeout_ms: Self::default_first_token_timeout(),
+            idle_timeout_ms: Self::default_idle_timeout(),
+            upstream_stream: UpstreamStream::default(),
+            delay_ms: 0,
+            resilience: Resilience::default(),
+        }
+    }
+
+    fn default_max_concurrent() -> usize {
+        95
+    }
+
+    fn default_connect_timeout() -> u64 {
+        5_000
+    }
+
+    fn default_first_token_timeout() -> u64 {
+        120_000
+    }
+
+    fn default_idle_timeout() -> u64 {
+        60_000
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.connect_timeout_ms)
+    }
+}
+
+// === impl ProviderName ===
+
+impl ProviderName {
+    /// All providers.
+    pub const ALL: [ProviderName; 4] = [
+        ProviderName::OpenAi,
+        ProviderName::LlamaCpp,
+        ProviderName::Vllm,
+        ProviderName::Echo,
+    ];
+
+    /// The name in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProviderName::OpenAi => "openai",
+            ProviderName::LlamaCpp => "llama_cpp",
+            ProviderName::Vllm => "vllm",
+            ProviderName::Echo => "echo",
+        }
+    }
+
+    /// Reads a provider's name; `None` for any other word.
+    pub fn parse(text: &str) -> Option<Self> {
+        ProviderName::ALL.into_iter().find(|name| name.as_str() == text)
+    }
+}
+
+// === impl Resilience ===
+
+impl Resilience {
+    /// The general settings with this worker's own in place.
+    pub fn over(&self, general: &orchestrator_resilience::Config) -> orchestrator_resilience::Config {
+        orchestrator_resilience::Config {
+            retry_attempts: self.retry_attempts.unwrap_or(general.retry_attempts),
+            retry_base_ms: self.retry_base_ms.unwrap_or(general.retry_base_ms),
+            retry_max_ms: self.retry_max_ms.unwrap_or(general.retry_max_ms),
+            circuit_breaker_threshold: self
+                .circuit_breaker_threshold
+                .unwrap_or(general.circuit_breaker_threshold),
+            circuit_breaker_timeout_s: self
+                .circuit_breaker_timeout_s
+                .unwrap_or(general.circuit_breaker_timeout_s),
+            half_open_probes: self.half_open_probes.unwrap_or(general.half_open_probes),
+            close_after: self.close_after.unwrap_or(general.close_after),
+            open_max_s: self.open_max_s.unwrap_or(general.open_max_s),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What calls show, by worker.
+
+use orchestrator_core::{Chunk, Failure, Kind, Usage};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use std::time::Duration;
+
+/// `orchestrator_upstream_calls_total`, `orchestrator_upstream_first_token_seconds` and `orchestrator_tokens_total`.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    calls: IntCounterVec,
+    first_token: HistogramVec,
+    tokens: IntCounterVec,
+    /// What guards show.
+    pub guards: orchestrator_resilience::Metrics,
+}
+
+/// The metrics of one worker.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerMetrics {
+    worker: String,
+    calls: IntCounterVec,
+    answered: IntCounter,
+    first_token: Histogram,
+    tokens_in: IntCounter,
+    tokens_out: IntCounter,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Registers the families.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let calls = Opts::new(
+            "orchestrator_upstream_calls_total",
+            "Calls to workers, by how they ended before the first token",
+        );
+        let first_token = HistogramOpts::new(
+            "orchestrator_upstream_first_token_seconds",
+            "From a call to its first token or its whole answer",
+        )
+        .buckets(vec![
+            0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+        ]);
+        let tokens = Opts::new(
+            "orchestrator_tokens_total",
+            "Tokens that workers say they used, by direction",
+        );
+        let metrics = Metrics {
+            calls: IntCounterVec::new(calls, &["worker", "outcome"])?,
+            first_token: HistogramVec::new(first_token, &["worker"])?,
+            tokens: IntCounterVec::new(tokens, &["worker", "direction"])?,
+            guards: orchestrator_resilience::Metrics::register(registry)?,
+        };
+        registry.register(Box::new(metrics.calls.clone()))?;
+        registry.register(Box::new(metrics.first_token.clone()))?;
+        registry.register(Box::new(metrics.tokens.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn worker(&self, worker: &str) -> WorkerMetrics {
+        WorkerMetrics {
+            worker: worker.to_owned(),
+            calls: self.calls.clone(),
+            answered: self.calls.with_label_values(&[worker, "ok"]),
+            first_token: self.first_token.with_label_values(&[worker]),
+            tokens_in: self.tokens.with_label_values(&[worker, "input"]),
+            tokens_out: self.tokens.with_label_values(&[worker, "output"]),
+        }
+    }
+}
+
+// === impl WorkerMetrics ===
+
+impl WorkerMetrics {
+    pub(crate) fn answered(&self, after: Duration) {
+        self.answered.inc();
+        self.first_token.observe(after.as_secs_f64());
+    }
+
+    pub(crate) fn failed(&self, failure: &Failure) {
+        self.calls
+            .with_label_values(&[&self.worker, failure.code().as_str()])
+            .inc();
+    }
+
+    /// Counts the usage that chunks tell; a call tells it once, at its end.
+    pub(crate) fn used(&self, chunks: &[Chunk]) {
+        let usages = chunks
+            .iter()
+            .flat_map(|chunk| &chunk.deltas)
+            .filter_map(|delta| match delta.kind {
+                Kind::Usage(usage) => Some(usage),
+                _ => None,
+            });
+        if let Some(Usage {
+            prompt_tokens,
+            completion_tokens,
+            ..
+        }) = usages.last()
+        {
+            self.tokens_in.inc_by(prompt_tokens);
+            self.tokens_out.inc_by(completion_tokens);
+        }
+    }
+}

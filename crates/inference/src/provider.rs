@@ -1,0 +1,111 @@
+//! Providers: where each one's servers are, and how they want to be asked. One file each.
+
+mod echo;
+mod llama_cpp;
+mod openai;
+mod vllm;
+
+pub(crate) use echo::Echo;
+
+use crate::{Error, ProviderName, WorkerConfig};
+use http::{HeaderName, HeaderValue, header};
+use orchestrator_dialect::Protocol;
+use secrecy::{ExposeSecret, SecretString};
+
+/// How a provider's servers are asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Provider {
+    /// What they speak.
+    pub(crate) protocol: Protocol,
+    /// Where they are when the configuration does not say.
+    default_url: &'static str,
+    /// The environment variable that usually says where they are.
+    url_variable: &'static str,
+    /// The environment variable that usually holds the key.
+    key_variable: Option<&'static str>,
+    /// The path of a completion under the base URL.
+    pub(crate) path: &'static str,
+    /// What a base URL ends with, whether the configuration writes it or not.
+    suffix: &'static str,
+}
+
+/// A server of a provider, found and with its key.
+pub(crate) struct Place {
+    pub(crate) base_url: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// How to ask the servers of a provider; `None` for the one that has none.
+pub(crate) fn provider(name: ProviderName) -> Option<Provider> {
+    match name {
+        ProviderName::OpenAi => Some(openai::PROVIDER),
+        ProviderName::LlamaCpp => Some(llama_cpp::PROVIDER),
+        ProviderName::Vllm => Some(vllm::PROVIDER),
+        ProviderName::Echo => None,
+    }
+}
+
+// === impl Provider ===
+
+impl Provider {
+    /// Finds a worker's server: the configuration goes before the environment, which `lookup` reads.
+    pub(crate) fn place(
+        &self,
+        worker: &str,
+        config: &WorkerConfig,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Place, Error> {
+        let usual = || {
+            lookup(self.url_variable)
+                .filter(|url| !url.is_empty())
+                .unwrap_or(self.default_url.to_owned())
+        };
+        let base_url = config.base_url.clone().unwrap_or_else(usual);
+        let base_url = base_url.trim_end_matches('/').trim_end_matches(self.suffix);
+        let mut headers = vec![
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (
+                header::USER_AGENT,
+                HeaderValue::from_static(concat!("orchestrator/", env!("CARGO_PKG_VERSION"))),
+            ),
+        ];
+        if let Some(key) = self.key(worker, config, lookup)? {
+            headers.push((header::AUTHORIZATION, bearer(worker, &key)?));
+        }
+        Ok(Place {
+            base_url: format!("{base_url}{}", self.suffix),
+            headers,
+        })
+    }
+
+    fn key(
+        &self,
+        worker: &str,
+        config: &WorkerConfig,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<SecretString>, Error> {
+        let missing = |reason| Error::Key {
+            worker: worker.to_owned(),
+            reason,
+        };
+        let key = match &config.api_key {
+            Some(secret) => Some(
+                secret
+                    .resolve(lookup, |path| std::fs::read_to_string(path))
+                    .map_err(missing)?,
+            ),
+            None => self.key_variable.and_then(lookup),
+        };
+        Ok(key.filter(|key| !key.is_empty()).map(SecretString::from))
+    }
+}
+
+fn bearer(worker: &str, key: &SecretString) -> Result<HeaderValue, Error> {
+    let value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()));
+    let mut value = value.map_err(|_| Error::Key {
+        worker: worker.to_owned(),
+        reason: "the key holds characters that no header may have".to_owned(),
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

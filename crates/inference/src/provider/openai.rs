@@ -1,0 +1,13 @@
+//! OpenAI's API, and any server that speaks it.
+
+use super::Provider;
+use orchestrator_dialect::Protocol;
+
+pub(super) const PROVIDER: Provider = Provider {
+    protocol: Protocol::Chat,
+    default_url: "https://api.openai.com/v1",
+    url_variable: "OPENAI_BASE_URL",
+    key_variable: Some("OPENAI_API_KEY"),
+    path: "/chat/completions",
+    suffix: "",
+};

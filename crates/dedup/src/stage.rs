@@ -69,10 +69,6 @@ impl Stage for Dedup {
     type In = Box<Request>;
     type Out = Unique;
 
-    #[allow(
-        clippy::unused_async_trait_impl,
-        reason = "sharing is decided at once, though stages may wait"
-    )]
     async fn run(&self, cx: &mut Cx, request: Box<Request>) -> Result<Flow<Unique>, Failure> {
         let (cache, shared) = self.share(cx, &request)?;
         self.metrics.count(cache);

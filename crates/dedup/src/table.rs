@@ -6,15 +6,24 @@
 
 use crate::{Config, Metrics};
 use lru::LruCache;
-use orchestrator_core::{Answer, AnswerRef, Cache, Fingerprint, Ledger, Priority};
+use orchestrator_core::{Answer, AnswerRef, Cache, Fingerprint, Ledger, Priority, WeakAnswer};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Answers by what was asked.
 #[derive(Debug)]
 pub(crate) struct Table {
-    answers: LruCache<Fingerprint, AnswerRef>,
+    answers: LruCache<Fingerprint, Known>,
     metrics: Metrics,
+}
+
+/// An answer that others may share.
+#[derive(Debug)]
+enum Known {
+    /// Kept for replay once it has ended.
+    Kept(AnswerRef),
+    /// Shared while it runs; its memory goes with its last listener.
+    Running(WeakAnswer),
 }
 
 /// Someone who asks.
@@ -42,7 +51,11 @@ impl Table {
         own: AnswerRef,
         config: &Config,
     ) -> Option<(Answer, Cache)> {
-        let known = self.answers.get(&what).filter(|answer| may_share(answer, config));
+        let known = self
+            .answers
+            .get(&what)
+            .and_then(Known::get)
+            .filter(|answer| may_share(answer, config));
         if let Some(joined) = known.and_then(|answer| answer.join(asker.until, asker.priority)) {
             return Some(joined);
         }
@@ -52,7 +65,11 @@ impl Table {
 
     /// Makes `own` the answer that others join.
     pub(crate) fn lead(&mut self, what: Fingerprint, own: AnswerRef, config: &Config) {
-        self.answers.push(what, own);
+        let known = match config.window_s {
+            0 => Known::Running(own.weak()),
+            _ => Known::Kept(own),
+        };
+        self.answers.push(what, known);
         while self.answers.len() > config.max_entries {
             self.evict();
         }
@@ -66,7 +83,7 @@ impl Table {
             .answers
             .iter()
             .rev()
-            .filter(|(_, answer)| answer.ended().is_some())
+            .filter(|(_, known)| known.is_kept())
             .map(|(what, _)| *what)
             .collect();
         for what in finished {
@@ -80,11 +97,7 @@ impl Table {
     }
 
     fn evict(&mut self) {
-        if self
-            .answers
-            .pop_lru()
-            .is_some_and(|(_, answer)| answer.ended().is_some_and(|end| end.is_ok()))
-        {
+        if self.answers.pop_lru().is_some_and(|(_, known)| known.is_kept()) {
             self.metrics.evictions.inc();
         }
     }
@@ -94,7 +107,9 @@ impl Table {
     fn drop_stale(&mut self, config: &Config) {
         for _ in 0..4 {
             match self.answers.peek_lru() {
-                Some((_, answer)) if !may_share(answer, config) => drop(self.answers.pop_lru()),
+                Some((_, known)) if known.get().is_none_or(|answer| !may_share(&answer, config)) => {
+                    self.answers.pop_lru();
+                }
                 _ => return,
             }
         }
@@ -104,6 +119,22 @@ impl Table {
         self.metrics
             .entries
             .set(i64::try_from(self.answers.len()).unwrap_or(i64::MAX));
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    fn get(&self) -> Option<AnswerRef> {
+        match self {
+            Known::Kept(answer) => Some(answer.clone()),
+            Known::Running(answer) => answer.upgrade(),
+        }
+    }
+
+    /// Whether the table alone may be what keeps the log.
+    fn is_kept(&self) -> bool {
+        matches!(self, Known::Kept(answer) if answer.ended().is_some())
     }
 }
 

@@ -104,7 +104,11 @@ impl Call {
         if self.first_token.is_none() {
             let now = Instant::now();
             self.first_token = Some(now);
-            self.door.shared.parts.metrics.first_token(now.saturating_duration_since(self.started));
+            self.door
+                .shared
+                .parts
+                .metrics
+                .first_token(now.saturating_duration_since(self.started));
             self.head = head;
         }
     }
@@ -122,7 +126,11 @@ impl Call {
 
     /// Headers of every answer: the request's name, and where the answer came from.
     pub(crate) fn stamp(&self, headers: &mut HeaderMap) {
-        let name = self.caller_id.as_deref().map(str::to_owned).unwrap_or_else(|| self.id.to_string());
+        let name = self
+            .caller_id
+            .as_deref()
+            .map(str::to_owned)
+            .unwrap_or_else(|| self.id.to_string());
         put(headers, "x-request-id", &name);
         put(headers, "request-id", &name);
         put(headers, "x-orchestrator-request-id", &self.id.to_string());
@@ -209,7 +217,10 @@ fn outcome(failure: Option<&Failure>) -> &'static str {
 
 /// Sets a header whose value may hold bytes that headers do not allow; those become `?`.
 fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    let visible: String = value.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    let visible: String = value
+        .chars()
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
+        .collect();
     if let Ok(value) = HeaderValue::try_from(visible) {
         headers.insert(HeaderName::from_static(name), value);
     }

@@ -83,21 +83,30 @@ async fn take(
     }
     let (stream, include_usage) = (parsed.stream, parsed.include_usage);
     let answer = call.submit(parsed, options)?;
-    Ok(Taken { answer, stream, include_usage })
+    Ok(Taken {
+        answer,
+        stream,
+        include_usage,
+    })
 }
 
 /// Reads a body within its limits on size and time.
 async fn read(call: &Call, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Failure> {
     let config = call.door.config();
     let limit = config.max_body_bytes;
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|declared| declared > limit) {
         return Err(too_large(limit));
     }
     let patience = Duration::from_millis(config.body_timeout_ms);
     match timeout(patience, gather(body, limit, declared.unwrap_or(0))).await {
         Ok(read) => read,
-        Err(_) => Err(Failure::new(Code::RequestTimeout, format!("The body did not arrive within {} ms.", config.body_timeout_ms))),
+        Err(_) => Err(Failure::new(
+            Code::RequestTimeout,
+            format!("The body did not arrive within {} ms.", config.body_timeout_ms),
+        )),
     }
 }
 
@@ -106,7 +115,9 @@ async fn gather(mut body: Incoming, limit: usize, declared: usize) -> Result<Byt
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(broken)?.into_data() else {
+            continue;
+        };
         if first.len().saturating_add(rest.len()).saturating_add(data.len()) > limit {
             return Err(too_large(limit));
         }
@@ -126,12 +137,17 @@ async fn gather(mut body: Incoming, limit: usize, declared: usize) -> Result<Byt
 }
 
 fn too_large(limit: usize) -> Failure {
-    Failure::new(Code::RequestTooLarge, format!("The body is larger than {limit} bytes, the server's `max_body_bytes`."))
+    Failure::new(
+        Code::RequestTooLarge,
+        format!("The body is larger than {limit} bytes, the server's `max_body_bytes`."),
+    )
 }
 
 /// SDKs say when they send a request again.
 fn count_client_retry(call: &Call, headers: &HeaderMap) {
-    let count = headers.get("x-stainless-retry-count").and_then(|value| value.to_str().ok());
+    let count = headers
+        .get("x-stainless-retry-count")
+        .and_then(|value| value.to_str().ok());
     if count.is_some_and(|count| count != "0") {
         call.door.shared.parts.metrics.client_retries.inc();
     }
@@ -165,7 +181,12 @@ impl<'a> AskReply<'a> {
         let completion: Option<Completion> = serde_json::from_slice(&collected.body).ok();
         let (answer, usage) = match completion {
             Some(completion) => (
-                completion.choices.into_iter().next().and_then(|choice| choice.message.content).unwrap_or_default(),
+                completion
+                    .choices
+                    .into_iter()
+                    .next()
+                    .and_then(|choice| choice.message.content)
+                    .unwrap_or_default(),
                 completion.usage,
             ),
             None => (Box::default(), None),
@@ -196,7 +217,12 @@ fn ask_failed(mut call: Call, failure: &Failure) -> Reply {
         true => (StatusCode::SERVICE_UNAVAILABLE, "llm_unavailable"),
         false => (fault.status, failure.code().as_str()),
     };
-    let body = AskError { code, message: failure.public(), param: failure.param(), req_id: call.id.to_string() };
+    let body = AskError {
+        code,
+        message: failure.public(),
+        param: failure.param(),
+        req_id: call.id.to_string(),
+    };
     let mut reply = json(status, serde_json::to_vec(&body).unwrap_or_default());
     call.stamp(reply.headers_mut());
     reply.headers_mut().extend(fault.headers(failure));

@@ -51,7 +51,11 @@ impl Deal {
         if let Some(count) = self.of(core, what) {
             count.fetch_add(1, Relaxed);
         }
-        Counted { deal: self.clone(), core, what }
+        Counted {
+            deal: self.clone(),
+            core,
+            what,
+        }
     }
 
     fn of(&self, core: usize, what: What) -> Option<&AtomicUsize> {

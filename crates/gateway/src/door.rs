@@ -58,7 +58,10 @@ pub(crate) struct Door {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("config", &self.config).field("models", &self.models).finish_non_exhaustive()
+        f.debug_struct("Parts")
+            .field("config", &self.config)
+            .field("models", &self.models)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,7 +78,10 @@ impl Door {
 
     /// The same door for a request that the core with least to do shall run.
     pub(crate) fn elsewhere(&self) -> Door {
-        Door { core: self.shared.deal.least(), ..self.clone() }
+        Door {
+            core: self.shared.deal.least(),
+            ..self.clone()
+        }
     }
 
     /// Submits a request to this core's line.

@@ -71,7 +71,12 @@ impl Fault {
             Code::Internal => (500, SERVER, named, Some(false)),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Fault { status, kind, code, should_retry }
+        Fault {
+            status,
+            kind,
+            code,
+            should_retry,
+        }
     }
 
     /// The headers that go with it.
@@ -102,7 +107,12 @@ impl Fault {
             _ => String::new(),
         };
         let message = format!("{}{again} (request id: {id})", failure.public());
-        let error = Error { message, kind: self.kind, param: failure.param(), code: self.code };
+        let error = Error {
+            message,
+            kind: self.kind,
+            param: failure.param(),
+            code: self.code,
+        };
         serde_json::to_vec(&Body { error }).unwrap_or_default().into()
     }
 }

@@ -42,7 +42,10 @@ struct Listeners {
 impl Gateway {
     /// Binds both listeners.
     pub fn bind(listen: SocketAddr, admin_listen: SocketAddr) -> Result<Self, Error> {
-        Ok(Gateway { data: bind(listen)?, control: bind(admin_listen)? })
+        Ok(Gateway {
+            data: bind(listen)?,
+            control: bind(admin_listen)?,
+        })
     }
 
     /// The address that clients connect to; with its real port where the configuration said 0.
@@ -60,16 +63,36 @@ impl Gateway {
         let born = parts.env.unix_time().as_secs();
         let resumable = Resumable::new(parts.config.max_in_flight);
         let cores = lines.len();
-        let shared = Arc::new(Shared { parts, deal: Deal::new(cores), lines, resumable, born });
+        let shared = Arc::new(Shared {
+            parts,
+            deal: Deal::new(cores),
+            lines,
+            resumable,
+            born,
+        });
         let (data_in, data): (Vec<_>, Vec<_>) = (0..cores).map(|_| async_channel::bounded(HANDOVER)).unzip();
         let (control_in, control): (Vec<_>, Vec<_>) = (0..cores).map(|_| async_channel::bounded(HANDOVER)).unzip();
-        let mut listeners = Some(Listeners { bound: self, shared: shared.clone(), data: data_in, control: control_in });
+        let mut listeners = Some(Listeners {
+            bound: self,
+            shared: shared.clone(),
+            data: data_in,
+            control: control_in,
+        });
         let shares = data.into_iter().zip(control).enumerate();
         shares
             .map(|(core, (data, control))| {
                 let shared = shared.clone();
-                let door = Box::new(move |tasks| Door { shared: shared.clone(), core, tasks });
-                CoreDoors { door, data, control, listeners: listeners.take() }
+                let door = Box::new(move |tasks| Door {
+                    shared: shared.clone(),
+                    core,
+                    tasks,
+                });
+                CoreDoors {
+                    door,
+                    data,
+                    control,
+                    listeners: listeners.take(),
+                }
             })
             .collect()
     }
@@ -84,7 +107,12 @@ impl CoreDoors {
         tasks.spawn(serve(door.clone(), Plane::Data, self.data));
         tasks.spawn(serve(door, Plane::Control, self.control));
         let Some(listeners) = self.listeners else { return };
-        let Listeners { bound, shared, data, control } = listeners;
+        let Listeners {
+            bound,
+            shared,
+            data,
+            control,
+        } = listeners;
         for (listener, cores) in [(bound.data, data), (bound.control, control)] {
             // A listener that was bound can be registered, unless the process has run out of descriptors at its start.
             match TcpListener::from_std(listener) {
@@ -97,7 +125,9 @@ impl CoreDoors {
 
 impl fmt::Debug for CoreDoors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CoreDoors").field("accepts", &self.listeners.is_some()).finish_non_exhaustive()
+        f.debug_struct("CoreDoors")
+            .field("accepts", &self.listeners.is_some())
+            .finish_non_exhaustive()
     }
 }
 

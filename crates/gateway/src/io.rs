@@ -93,7 +93,15 @@ impl Drop for Work {
 
 impl<T> Watched<T> {
     pub(crate) fn new(socket: T, limits: Limits, busy: Busy) -> Self {
-        Watched { socket, limits, busy, owes: None, reading: Alarm(None), stuck: None, writing: Alarm(None) }
+        Watched {
+            socket,
+            limits,
+            busy,
+            owes: None,
+            reading: Alarm(None),
+            stuck: None,
+            writing: Alarm(None),
+        }
     }
 
     /// Ready with an error once the peer has owed us a head, or its next request, for too long.
@@ -102,7 +110,10 @@ impl<T> Watched<T> {
             self.owes = None;
             return Poll::Pending;
         }
-        let owes = *self.owes.get_or_insert(Owes { since: Instant::now(), begun: false });
+        let owes = *self.owes.get_or_insert(Owes {
+            since: Instant::now(),
+            begun: false,
+        });
         let (limit, what) = match owes.begun {
             true => (self.limits.head, "the head of the request took too long"),
             false => (self.limits.idle, "the connection was idle for too long"),
@@ -114,7 +125,10 @@ impl<T> Watched<T> {
     fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let since = *self.stuck.get_or_insert_with(Instant::now);
         ready!(self.writing.poll(cx, since, self.limits.write));
-        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing: slow_consumer"))
+        Poll::Ready(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client takes nothing: slow_consumer",
+        ))
     }
 
     fn written<R>(&mut self, written: Poll<io::Result<R>>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
@@ -155,7 +169,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
             Poll::Pending => self.poll_patience(cx).map(Err),
             Poll::Ready(result) => {
                 if buf.filled().len() > before && !self.owes.is_some_and(|owes| owes.begun) {
-                    self.owes = Some(Owes { since: Instant::now(), begun: true });
+                    self.owes = Some(Owes {
+                        since: Instant::now(),
+                        begun: true,
+                    });
                 }
                 Poll::Ready(result)
             }

@@ -1,8 +1,6 @@
 //! What the doors show of the requests that came through them.
 
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use std::time::Duration;
 
 /// `orchestrator_requests_total`, `orchestrator_request_duration_seconds`, `orchestrator_time_to_first_token_seconds`,
@@ -22,13 +20,22 @@ pub struct Metrics {
 impl Metrics {
     /// Registers the families.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let requests = Opts::new("orchestrator_requests_total", "Requests that ended, by what was asked and how it ended");
-        let durations = HistogramOpts::new("orchestrator_request_duration_seconds", "From the head of a request to the end of its answer")
-            .buckets((0..14).map(|power| 0.01 * f64::from(1 << power)).collect());
-        let first_token = HistogramOpts::new("orchestrator_time_to_first_token_seconds", "From the head of a request to the first token of its answer")
-            .buckets(vec![
-                0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-            ]);
+        let requests = Opts::new(
+            "orchestrator_requests_total",
+            "Requests that ended, by what was asked and how it ended",
+        );
+        let durations = HistogramOpts::new(
+            "orchestrator_request_duration_seconds",
+            "From the head of a request to the end of its answer",
+        )
+        .buckets((0..14).map(|power| 0.01 * f64::from(1 << power)).collect());
+        let first_token = HistogramOpts::new(
+            "orchestrator_time_to_first_token_seconds",
+            "From the head of a request to the first token of its answer",
+        )
+        .buckets(vec![
+            0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+        ]);
         let metrics = Metrics {
             requests: IntCounterVec::new(requests, &["path", "worker", "code", "error_source"])?,
             durations: HistogramVec::new(durations, &["path"])?,

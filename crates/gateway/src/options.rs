@@ -34,24 +34,40 @@ impl Options {
         }
         Ok(Options {
             priority: text(headers, PRIORITY)?.map(priority).transpose()?.unwrap_or_default(),
-            timeout: text(headers, TIMEOUT)?.map(timeout).transpose()?.unwrap_or(Duration::MAX).min(config.request_timeout()),
+            timeout: text(headers, TIMEOUT)?
+                .map(timeout)
+                .transpose()?
+                .unwrap_or(Duration::MAX)
+                .min(config.request_timeout()),
             session: text(headers, SESSION)?.map(session).transpose()?,
             reuse: text(headers, CACHE)?.map(reuse).transpose()?.unwrap_or_default(),
-            caller_id: text(headers, REQUEST_ID).ok().flatten().filter(|id| id.len() <= 128).map(Text::from),
+            caller_id: text(headers, REQUEST_ID)
+                .ok()
+                .flatten()
+                .filter(|id| id.len() <= 128)
+                .map(Text::from),
         })
     }
 }
 
 /// Reads the name of a lane.
 pub(crate) fn priority(value: &str) -> Result<Priority, Failure> {
-    let wrong = || Failure::invalid(PRIORITY.as_str(), format!("`{}` is no priority: use high, normal or low.", shown(value)));
+    let wrong = || {
+        Failure::invalid(
+            PRIORITY.as_str(),
+            format!("`{}` is no priority: use high, normal or low.", shown(value)),
+        )
+    };
     Priority::parse(value).ok_or_else(wrong)
 }
 
 /// Reads the name of a session.
 pub(crate) fn session(value: &str) -> Result<Text, Failure> {
     if value.is_empty() || value.len() > 256 {
-        return Err(Failure::invalid(SESSION.as_str(), "A session id has 1 to 256 characters."));
+        return Err(Failure::invalid(
+            SESSION.as_str(),
+            "A session id has 1 to 256 characters.",
+        ));
     }
     Ok(value.into())
 }
@@ -59,7 +75,9 @@ pub(crate) fn session(value: &str) -> Result<Text, Failure> {
 fn timeout(value: &str) -> Result<Duration, Failure> {
     let millis = value.parse::<u64>().ok().filter(|millis| *millis > 0);
     let wrong = || format!("`{}` is no timeout: use whole milliseconds above 0.", shown(value));
-    millis.map(Duration::from_millis).ok_or_else(|| Failure::invalid(TIMEOUT.as_str(), wrong()))
+    millis
+        .map(Duration::from_millis)
+        .ok_or_else(|| Failure::invalid(TIMEOUT.as_str(), wrong()))
 }
 
 fn reuse(value: &str) -> Result<Reuse, Failure> {
@@ -74,8 +92,12 @@ fn reuse(value: &str) -> Result<Reuse, Failure> {
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Failure> {
-    let Some(value) = headers.get(&name) else { return Ok(None) };
-    let visible = value.to_str().map_err(|_| Failure::invalid(name.as_str(), "The header holds bytes that are not visible ASCII."))?;
+    let Some(value) = headers.get(&name) else {
+        return Ok(None);
+    };
+    let visible = value
+        .to_str()
+        .map_err(|_| Failure::invalid(name.as_str(), "The header holds bytes that are not visible ASCII."))?;
     Ok(Some(visible.trim()))
 }
 
@@ -86,13 +108,24 @@ fn shown(value: &str) -> String {
 
 /// Refuses a body that is not declared as JSON. No declaration at all is taken for JSON.
 pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let essence = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     if essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json") {
         return Ok(());
     }
     let code = orchestrator_core::Code::UnsupportedMediaType;
-    Err(Failure::new(code, "The body must be JSON: send the header `content-type: application/json`."))
+    Err(Failure::new(
+        code,
+        "The body must be JSON: send the header `content-type: application/json`.",
+    ))
 }
 
 #[cfg(test)]

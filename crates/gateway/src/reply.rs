@@ -33,7 +33,11 @@ pub(crate) async fn collect(call: &mut Call, mut answer: Answer) -> Result<Colle
     let lost = || Failure::new(Code::Internal, "The answer ended without its head.");
     let head = answer.head().ok_or_else(lost)?;
     let end = answer.end().ok_or_else(lost)?;
-    Ok(Collected { body: collector.finish(&head, &end), head, end })
+    Ok(Collected {
+        body: collector.finish(&head, &end),
+        head,
+        end,
+    })
 }
 
 /// The whole answer as a client of OpenAI's face expects it.

@@ -17,7 +17,9 @@ pub(crate) struct Resumable(Mutex<LruCache<RequestId, WeakAnswer>>);
 impl Resumable {
     /// A table of at most `capacity` answers; the one named longest ago goes first.
     pub(crate) fn new(capacity: usize) -> Self {
-        Resumable(Mutex::new(LruCache::new(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN))))
+        Resumable(Mutex::new(LruCache::new(
+            NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN),
+        )))
     }
 
     /// Remembers where a request's answer is to be heard.

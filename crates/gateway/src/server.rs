@@ -57,7 +57,9 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>, cores: Ve
     let places = Arc::new(Semaphore::new(shared.parts.config.max_connections));
     let mut life = shared.parts.life.clone();
     loop {
-        let Ok(permit) = places.clone().acquire_owned().await else { return };
+        let Ok(permit) = places.clone().acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             // Clients that still connect while we drain are told so, until the time is up.
@@ -70,8 +72,19 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>, cores: Ve
         };
         let core = shared.deal.least();
         let counted = shared.deal.count(core, What::Connection);
-        let (Some(cores), Ok(socket)) = (cores.get(core), socket.into_std()) else { continue };
-        if cores.send(Accepted { socket, client, counted, permit }).await.is_err() {
+        let (Some(cores), Ok(socket)) = (cores.get(core), socket.into_std()) else {
+            continue;
+        };
+        if cores
+            .send(Accepted {
+                socket,
+                client,
+                counted,
+                permit,
+            })
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -82,9 +95,16 @@ pub(crate) async fn serve(door: Door, plane: Plane, dealt: async_channel::Receiv
     while let Ok(accepted) = dealt.recv().await {
         let door = door.clone();
         door.tasks.clone().spawn(async move {
-            let Accepted { socket, client, counted, permit } = accepted;
+            let Accepted {
+                socket,
+                client,
+                counted,
+                permit,
+            } = accepted;
             // A socket that cannot be registered is closed; its client sees a reset.
-            let Ok(socket) = TcpStream::from_std(socket) else { return };
+            let Ok(socket) = TcpStream::from_std(socket) else {
+                return;
+            };
             let connections = door.shared.parts.metrics.connections.clone();
             connections.inc();
             connection(door, plane, socket, client).await;
@@ -160,7 +180,12 @@ async fn answer(
             return Poll::Ready(told(&Failure::new(Code::Draining, late)));
         }
         routed.as_mut().poll(cx).map(|reply| {
-            reply.unwrap_or_else(|_| told(&Failure::new(Code::Internal, "A fault of the server ended the request.")))
+            reply.unwrap_or_else(|_| {
+                told(&Failure::new(
+                    Code::Internal,
+                    "A fault of the server ended the request.",
+                ))
+            })
         })
     })
     .await;

@@ -17,7 +17,10 @@ use orchestrator_core::{Code, Failure};
 use session::Session;
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{handshake::derive_accept_key, protocol::{Role, WebSocketConfig}},
+    tungstenite::{
+        handshake::derive_accept_key,
+        protocol::{Role, WebSocketConfig},
+    },
 };
 
 /// Answers the handshake and, once the connection is ours, runs the session on this core.
@@ -65,14 +68,20 @@ fn check(call: &Call, request: &Request<Incoming>) -> Result<Accepted, Reason> {
     if !has_token(headers, header::UPGRADE, "websocket") || !has_token(headers, header::CONNECTION, "upgrade") {
         return Err(Reason::NotUpgrade);
     }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    if headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
         return Err(Reason::Version);
     }
     if !may_connect(headers, &call.door.config().allowed_origins) {
         return Err(Reason::Origin);
     }
     let wrong_key = || Failure::invalid("sec-websocket-key", "The handshake's key must be 16 bytes in base64.");
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(wrong_key).map_err(Reason::Failure)?;
+    let key = headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .ok_or_else(wrong_key)
+        .map_err(Reason::Failure)?;
     if STANDARD.decode(key).ok().is_none_or(|bytes| bytes.len() != 16) {
         return Err(Reason::Failure(wrong_key()));
     }
@@ -84,31 +93,52 @@ fn check(call: &Call, request: &Request<Incoming>) -> Result<Accepted, Reason> {
 fn refuse(mut call: Call, reason: Reason) -> Reply {
     let (status, text) = match reason {
         Reason::Failure(failure) => return failed(call, &failure),
-        Reason::NotUpgrade => (StatusCode::UPGRADE_REQUIRED, "This path is a WebSocket: connect with an upgrade.\n"),
+        Reason::NotUpgrade => (
+            StatusCode::UPGRADE_REQUIRED,
+            "This path is a WebSocket: connect with an upgrade.\n",
+        ),
         Reason::Version => (StatusCode::UPGRADE_REQUIRED, "The WebSocket version must be 13.\n"),
-        Reason::Origin => (StatusCode::FORBIDDEN, "Pages of this origin may not connect; see `allowed_origins`.\n"),
+        Reason::Origin => (
+            StatusCode::FORBIDDEN,
+            "Pages of this origin may not connect; see `allowed_origins`.\n",
+        ),
     };
     call.fail(&Failure::new(Code::InvalidRequest, text));
     let mut reply = whole(status, "text/plain; charset=utf-8", text);
     if status == StatusCode::UPGRADE_REQUIRED {
-        reply.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        reply.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        reply
+            .headers_mut()
+            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        reply
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        reply
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     reply
 }
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+    let values = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
 /// Programs send no origin; a page's must be our own host or be listed, or any page could speak to us in its reader's name.
 fn may_connect(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
     let Ok(origin) = origin.to_str() else { return false };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+    let own = origin
+        .split_once("://")
+        .is_some_and(|(_, authority)| Some(authority) == host);
     own || allowed.iter().any(|allowed| allowed == origin)
 }
 

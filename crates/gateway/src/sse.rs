@@ -55,16 +55,33 @@ pub(crate) async fn stream(mut call: Call, mut answer: Answer, include_usage: bo
     }
     let writer = EventWriter::new(call.id, call.door.shared.parts.env.unix_time().as_secs(), include_usage);
     let (out, silent) = (BytesMut::with_capacity(512), Instant::now());
-    let mut events = Events { call, answer, writer, head: None, out, over: false, keepalive, silent, alarm: None };
+    let mut events = Events {
+        call,
+        answer,
+        writer,
+        head: None,
+        out,
+        over: false,
+        keepalive,
+        silent,
+        alarm: None,
+    };
     match first {
         Some(chunks) => events.write(&chunks),
         None => sse::comment(&mut events.out),
     }
     let mut reply = Response::new(());
     events.call.stamp(reply.headers_mut());
-    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    reply.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    reply.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    reply
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    reply
+        .headers_mut()
+        .insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(reply.map(|()| Body::from(events)))
 }
 
@@ -118,7 +135,8 @@ impl Events {
         }
         let Some(head) = &self.head else { return };
         for chunk in chunks {
-            self.writer.write(head, chunk, &mut |json: &[u8]| sse::data(&mut self.out, json));
+            self.writer
+                .write(head, chunk, &mut |json: &[u8]| sse::data(&mut self.out, json));
         }
     }
 
@@ -126,7 +144,8 @@ impl Events {
         self.over = true;
         let end = self.answer.end();
         if let (Some(head), Some(end)) = (&self.head, &end) {
-            self.writer.end(head, end, &mut |json: &[u8]| sse::data(&mut self.out, json));
+            self.writer
+                .end(head, end, &mut |json: &[u8]| sse::data(&mut self.out, json));
         }
         sse::done(&mut self.out);
         self.call.finish(end.as_ref());

@@ -66,6 +66,7 @@ pub struct Running {
 pub struct Entry {
     outlet: Mutex<Option<Outlet<Box<Request>>>>,
     ledger: Arc<Ledger>,
+    dedup: Arc<Dedup>,
     tasks: Tasks,
     metrics: Metrics,
 }
@@ -79,6 +80,7 @@ pub fn start(
     metrics: (LineMetrics, Metrics),
 ) -> Running {
     let (line_metrics, metrics) = metrics;
+    let dedup = parts.dedup.clone();
     let (outlet, drives) = Line::open(parts.dedup, sizes.dedup, tasks.clone(), line_metrics)
         .then(Arc::new(parts.gate), sizes.gate)
         .then(parts.rag, sizes.rag)
@@ -124,6 +126,9 @@ impl Submit for Entry {
             return Err(draining.with_retry_after(Duration::from_secs(1)));
         };
         let place = self.ledger.enter().ok_or_else(|| self.refuse(Shed::InFlight))?;
+        if self.ledger.is_full() {
+            self.dedup.relieve();
+        }
         if self.ledger.is_full() {
             return Err(self.refuse(Shed::LogFull));
         }

@@ -32,7 +32,13 @@ pub(super) struct Heard {
 
 impl Hearing {
     pub(super) fn new(id: Text, call: Call, answer: Answer) -> Self {
-        Hearing { id, call, answer, accepted: false, over: false }
+        Hearing {
+            id,
+            call,
+            answer,
+            accepted: false,
+            over: false,
+        }
     }
 
     fn accept(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
@@ -41,8 +47,19 @@ impl Hearing {
         Poll::Ready(match origin {
             Ok(cache) => {
                 self.call.from_cache(cache);
-                self.call.door.shared.resumable.remember(self.call.id, &self.answer.downgrade());
-                self.heard(&Frame::Accepted { id: &self.id, request_id: self.call.id, cache }, false)
+                self.call
+                    .door
+                    .shared
+                    .resumable
+                    .remember(self.call.id, &self.answer.downgrade());
+                self.heard(
+                    &Frame::Accepted {
+                        id: &self.id,
+                        request_id: self.call.id,
+                        cache,
+                    },
+                    false,
+                )
             }
             Err(failure) => self.failed(&failure),
         })
@@ -59,18 +76,35 @@ impl Hearing {
     fn finished(&mut self) -> Heard {
         self.over = true;
         let Some(end) = self.answer.end() else {
-            let lost = Failure::new(orchestrator_core::Code::Internal, "The answer ended without saying how.");
+            let lost = Failure::new(
+                orchestrator_core::Code::Internal,
+                "The answer ended without saying how.",
+            );
             return self.failed(&lost);
         };
         self.call.finish(Some(&end));
         let ttft = self.call.ttft_ms().map(Duration::from_millis);
-        self.heard(&Frame::Done { id: &self.id, end: &end, head: self.call.head().map(|head| &**head), ttft }, true)
+        self.heard(
+            &Frame::Done {
+                id: &self.id,
+                end: &end,
+                head: self.call.head().map(|head| &**head),
+                ttft,
+            },
+            true,
+        )
     }
 
     fn failed(&mut self, failure: &Failure) -> Heard {
         self.over = true;
         self.call.fail(failure);
-        self.heard(&Frame::Error { id: Some(&self.id), failure }, true)
+        self.heard(
+            &Frame::Error {
+                id: Some(&self.id),
+                failure,
+            },
+            true,
+        )
     }
 
     fn heard(&self, frame: &Frame<'_>, last: bool) -> Heard {
@@ -80,7 +114,11 @@ impl Hearing {
     }
 
     fn frame(&self, text: Vec<u8>, last: bool) -> Heard {
-        Heard { id: self.id.clone(), frame: text_of(text), last }
+        Heard {
+            id: self.id.clone(),
+            frame: text_of(text),
+            last,
+        }
     }
 }
 

@@ -88,7 +88,10 @@ impl Session {
         match ending {
             Ending::Closed => drop(timeout(CLOSING, sink.close()).await),
             Ending::Close(code, reason) => {
-                let frame = CloseFrame { code, reason: reason.into() };
+                let frame = CloseFrame {
+                    code,
+                    reason: reason.into(),
+                };
                 drop(timeout(CLOSING, sink.send(Message::Close(Some(frame)))).await);
             }
             Ending::Broke => {
@@ -114,7 +117,11 @@ impl Session {
             if stage == Stage::Over || (stage >= Stage::Draining && self.running.is_empty() && self.fed == 0) {
                 return self.go_away(sink).await;
             }
-            let next_stage = if stage < Stage::Draining { Stage::Draining } else { Stage::Over };
+            let next_stage = if stage < Stage::Draining {
+                Stage::Draining
+            } else {
+                Stage::Over
+            };
             let (waiting, limit) = (self.fed > 0, self.door.config().slow_consumer());
             let fed = tokio::select! {
                 biased;
@@ -160,7 +167,11 @@ impl Session {
         Ok(())
     }
 
-    async fn feed<S: AsyncRead + AsyncWrite + Unpin>(&mut self, sink: &mut Sink<S>, message: Message) -> Result<(), Error> {
+    async fn feed<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        sink: &mut Sink<S>,
+        message: Message,
+    ) -> Result<(), Error> {
         self.fed = self.fed.saturating_add(1);
         sink.feed(message).await
     }
@@ -226,8 +237,15 @@ impl Session {
     fn resume(&mut self, resume: Resume) -> Result<(), Failure> {
         self.may_start(&resume.id)?;
         let answer = self.door.shared.resumable.find(resume.request_id)?;
-        let until = Instant::now().checked_add(self.defaults.timeout).unwrap_or_else(Instant::now);
-        let gone = || Failure::new(Code::ResumeNotPossible, "The answer was given up: submit the request again.");
+        let until = Instant::now()
+            .checked_add(self.defaults.timeout)
+            .unwrap_or_else(Instant::now);
+        let gone = || {
+            Failure::new(
+                Code::ResumeNotPossible,
+                "The answer was given up: submit the request again.",
+            )
+        };
         let (answer, _) = answer.join(until, self.defaults.priority).ok_or_else(gone)?;
         let next = resume.after.map_or(0, |after| after.saturating_add(1));
         let call = self.call().resumed(resume.request_id);
@@ -249,7 +267,8 @@ impl Session {
     fn hear(&mut self, id: Text, call: Call, answer: Answer) {
         let (handle, registration) = AbortHandle::new_pair();
         self.running.insert(id.clone(), handle);
-        self.hearings.push(Abortable::new(Hearing::new(id, call, answer), registration));
+        self.hearings
+            .push(Abortable::new(Hearing::new(id, call, answer), registration));
     }
 
     /// A request of this socket, dealt to the core with least to do.
@@ -261,7 +280,11 @@ impl Session {
     async fn go_away<S: AsyncRead + AsyncWrite + Unpin>(&mut self, sink: &mut Sink<S>) -> Ending {
         let failure = Failure::new(Code::Draining, "The server went down before the answer was complete.");
         for (id, _) in std::mem::take(&mut self.running) {
-            if self.feed(sink, Message::Text(text_of(error_frame(Some(&id), &failure)))).await.is_err() {
+            if self
+                .feed(sink, Message::Text(text_of(error_frame(Some(&id), &failure))))
+                .await
+                .is_err()
+            {
                 break;
             }
         }
@@ -283,5 +306,8 @@ fn ticker() -> Interval {
 }
 
 fn is_reset(violation: &tokio_tungstenite::tungstenite::error::ProtocolError) -> bool {
-    matches!(violation, tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
+    matches!(
+        violation,
+        tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake
+    )
 }

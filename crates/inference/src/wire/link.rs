@@ -3,7 +3,7 @@
 //! Reading takes everything that is there, up to a bound, so that what arrives together is handed on together.
 
 use super::WireError;
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use std::{
     fmt, io,
     pin::Pin,
@@ -12,7 +12,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
-/// Bytes that are read ahead of the caller, one read more at most.
+/// Bytes that are read ahead of the caller at most.
 const READ_AHEAD: usize = 256 * 1024;
 /// Room for the first read; it grows while reads fill it.
 const FIRST_READ: usize = 8 * 1024;
@@ -62,7 +62,8 @@ impl Link {
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.end.is_none() && self.buffer.len() < READ_AHEAD {
             let room = self.room();
-            match ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer)) {
+            let mut buffer = (&mut self.buffer).limit(room);
+            match ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut buffer)) {
                 Ok(0) => self.end = Some(Ok(())),
                 Ok(length) if length == room => self.read_size = room.saturating_mul(2).min(LARGEST_READ),
                 Ok(_) => {}
@@ -104,13 +105,15 @@ impl Link {
         }
     }
 
-    /// Makes room for the next read and says how much there is.
+    /// Makes room for the next read and says how much it may take.
     fn room(&mut self) -> usize {
-        let spare = self.buffer.capacity().saturating_sub(self.buffer.len());
-        if spare >= SMALLEST_READ {
-            return spare;
+        if self.spare() < SMALLEST_READ {
+            self.buffer.reserve(self.read_size);
         }
-        self.buffer.reserve(self.read_size);
+        self.spare().min(READ_AHEAD.saturating_sub(self.buffer.len()))
+    }
+
+    fn spare(&self) -> usize {
         self.buffer.capacity().saturating_sub(self.buffer.len())
     }
 }

@@ -5,7 +5,12 @@ use async_trait::async_trait;
 use http::{HeaderName, HeaderValue};
 use link::Io;
 use parking_lot::Mutex;
-use std::{collections::VecDeque, io};
+use proptest::sample::Index;
+use std::{
+    collections::VecDeque,
+    io,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 mod answers;
@@ -18,16 +23,22 @@ mod sockets;
 #[derive(Default)]
 struct Script {
     ready: Mutex<VecDeque<Result<Box<dyn Io>, WireError>>>,
-    dialed: Mutex<usize>,
+    dialed: AtomicUsize,
 }
 
 /// The server's end of a connection.
 struct Peer(DuplexStream);
 
+impl Script {
+    fn dialed(&self) -> usize {
+        self.dialed.load(Relaxed)
+    }
+}
+
 #[async_trait]
 impl Dial for Script {
     async fn dial(&self) -> Result<Box<dyn Io>, WireError> {
-        *self.dialed.lock() += 1;
+        self.dialed.fetch_add(1, Relaxed);
         let next = self.ready.lock().pop_front();
         match next {
             Some(connection) => connection,
@@ -110,6 +121,11 @@ impl Peer {
         self.0.write_all(text.as_ref()).await.unwrap();
     }
 
+    /// Says what may come too late: to an answer that is over, and a connection that is closed.
+    async fn may_say(&mut self, text: impl AsRef<[u8]>) {
+        self.0.write_all(text.as_ref()).await.ok();
+    }
+
     /// Hears a request and answers it.
     async fn answers(&mut self, text: impl AsRef<[u8]>) -> String {
         let request = self.hears().await;
@@ -143,4 +159,12 @@ async fn ask(wire: &Wire, peer: &mut Peer, answer: impl AsRef<[u8]>, end: bool) 
         Ok((incoming.status, String::from_utf8_lossy(&body).into_owned()))
     };
     tokio::join!(call, serve).0
+}
+
+/// Cuts `input` at `places`; they may come in any order and fall together.
+pub(super) fn cut<'a>(input: &'a [u8], places: &[Index]) -> Vec<&'a [u8]> {
+    let inner = places.iter().map(|place| place.index(input.len().saturating_add(1)));
+    let mut places: Vec<usize> = inner.chain([0, input.len()]).collect();
+    places.sort_unstable();
+    places.windows(2).map(|ends| &input[ends[0]..ends[1]]).collect()
 }

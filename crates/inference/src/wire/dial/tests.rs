@@ -241,9 +241,9 @@ fn addresses_of_both_families_take_turns_in_the_order_of_the_resolver() {
 #[tokio::test]
 async fn the_first_address_that_answers_wins_and_a_refusal_starts_the_next_at_once() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (open, refusing) = (listener.local_addr().unwrap(), closed.local_addr().unwrap());
-    drop(closed);
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (open, refusing) = (listener.local_addr().unwrap(), silent.local_addr().unwrap());
     let stream = first_of(vec![refusing, refusing, open]).await.unwrap();
     assert_eq!(stream.peer_addr().unwrap(), open);
     let error = first_of(vec![refusing, refusing]).await.unwrap_err();

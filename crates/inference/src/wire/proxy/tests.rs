@@ -26,8 +26,8 @@ fn way(proxies: &Proxies, url: &str) -> String {
 
 #[test]
 fn each_scheme_has_its_variable_and_the_lower_case_one_comes_first() {
-    let table: [(&[(&str, &str)], &str, &str); 7] = [
-        (&[], "-", "-"),
+    let table = [
+        (&[][..], "-", "-"),
         (&[("HTTP_PROXY", "http://a:1")], "a:1", "-"),
         (&[("https_proxy", "http://b:2")], "-", "b:2"),
         (

@@ -39,7 +39,7 @@ async fn a_request_that_cannot_be_written_opens_no_connection() {
         .await
         .unwrap_err();
     assert!(matches!(error, WireError::Request(_)));
-    assert_eq!(*script.dialed.lock(), 0);
+    assert_eq!(script.dialed(), 0);
 }
 
 /// Takes everything and keeps how much came in each write.
@@ -182,7 +182,7 @@ async fn a_connection_that_cannot_be_made_is_not_tried_again() {
     }));
     let error = wire.send(get()).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot connect to model.test:80: connection refused");
-    assert_eq!(*script.dialed.lock(), 1);
+    assert_eq!(script.dialed(), 1);
 }
 
 #[tokio::test(start_paused = true)]

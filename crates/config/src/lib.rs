@@ -1,1 +1,9 @@
-//! config
+//! The configuration: one document that declares the line, its workers and its doors.
+
+mod finding;
+mod load;
+mod root;
+
+pub use finding::{Finding, Findings};
+pub use load::{Loaded, Lookup, load, parse, schema};
+pub use root::{Config, PipelineConfig, ShutdownConfig, Stages};

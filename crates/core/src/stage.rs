@@ -61,7 +61,7 @@ pub struct Job<T> {
 pub struct Cx {
     id: RequestId,
     pub(crate) writer: AnswerWriter,
-    carried: Option<Box<dyn Any + Send>>,
+    carried: Option<Box<dyn Any + Send + Sync>>,
 }
 
 // === impl StageName ===
@@ -150,7 +150,7 @@ impl Cx {
     }
 
     /// Carries a permit until the request is over, whatever way it ends.
-    pub fn carry(&mut self, permit: impl Any + Send) {
+    pub fn carry(&mut self, permit: impl Any + Send + Sync) {
         self.carried = Some(Box::new(permit));
     }
 }

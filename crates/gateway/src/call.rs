@@ -95,7 +95,7 @@ impl Call {
     }
 
     /// The answer's origin is known.
-    pub(crate) fn from_cache(&mut self, cache: Cache) {
+    pub(crate) fn came_from(&mut self, cache: Cache) {
         self.cache = Some(cache);
     }
 

@@ -29,7 +29,7 @@ pub(crate) async fn collect(call: &mut Call, mut answer: Answer) -> Result<Colle
         chunks.iter().for_each(|chunk| collector.push(chunk));
     }
     let cache = answer.cache().await?;
-    call.from_cache(cache);
+    call.came_from(cache);
     let lost = || Failure::new(Code::Internal, "The answer ended without its head.");
     let head = answer.head().ok_or_else(lost)?;
     let end = answer.end().ok_or_else(lost)?;

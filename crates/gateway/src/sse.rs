@@ -51,7 +51,7 @@ pub(crate) async fn stream(mut call: Call, mut answer: Answer, include_usage: bo
         Ok(None) | Err(_) => None,
     };
     if let Ok(Ok(cache)) = timeout(Duration::ZERO, answer.cache()).await {
-        call.from_cache(cache);
+        call.came_from(cache);
     }
     let writer = EventWriter::new(call.id, call.door.shared.parts.env.unix_time().as_secs(), include_usage);
     let (out, silent) = (BytesMut::with_capacity(512), Instant::now());

@@ -223,11 +223,11 @@ fn is_stream(incoming: &Incoming) -> bool {
 
 fn broken(error: WireError) -> Failure {
     let (code, text) = match &error {
-        WireError::Truncated { .. } => (
+        WireError::Truncated => (
             Code::UpstreamTruncated,
             "The connection to the worker broke off in the middle of its answer.",
         ),
-        WireError::Protocol { .. } | WireError::HeadTooLarge { .. } | WireError::BodyTooLarge { .. } => {
+        WireError::Protocol { .. } | WireError::HeadTooLarge | WireError::BodyTooLarge { .. } => {
             (Code::UpstreamProtocol, "The worker's answer is not what HTTP allows.")
         }
         _ => (Code::UpstreamConnect, "The worker cannot be reached."),

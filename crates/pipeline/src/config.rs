@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// How many requests a stage works on at once, and how many the edge into it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -80,6 +81,13 @@ impl Default for LanesConfig {
             max_wait_ms: 10_000,
             starvation_s: 5,
         }
+    }
+}
+
+impl LanesConfig {
+    /// The wait after which a request moves one lane up.
+    pub(crate) fn rise(&self) -> Duration {
+        Duration::from_secs(self.starvation_s).mul_f64(0.5)
     }
 }
 

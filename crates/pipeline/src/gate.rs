@@ -4,8 +4,12 @@
 //! slot finds its next request on the way. The credit rides with the request until its answer is over. Fields are
 //! shared by all cores; nobody overtakes while somebody waits.
 
-use crate::{LanesConfig, Metrics, metrics::Shed, room::{Number, Room}};
-use orchestrator_core::{Code, Cx, Failure, Flow, Live, Priority, Stage, StageName, Unique};
+use crate::{
+    LanesConfig, Metrics,
+    metrics::Shed,
+    room::{Number, Room},
+};
+use orchestrator_core::{Cx, Failure, Flow, Live, Priority, Stage, StageName, Unique};
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -57,8 +61,17 @@ enum Entry {
 impl Gate {
     /// A gate that lets `credits` requests on at once.
     pub fn new(credits: usize, lanes: Live<LanesConfig>, metrics: Metrics) -> Self {
-        let state = State { room: Room::new(), free: credits, held: Duration::ZERO };
-        Gate(Arc::new(Shared { state: Mutex::new(state), lanes, credits, metrics }))
+        let state = State {
+            room: Room::new(),
+            free: credits,
+            held: Duration::ZERO,
+        };
+        Gate(Arc::new(Shared {
+            state: Mutex::new(state),
+            lanes,
+            credits,
+            metrics,
+        }))
     }
 
     /// Credits that are not out.
@@ -103,7 +116,10 @@ impl Gate {
             && let Some(free) = state.free.checked_sub(1)
         {
             state.free = free;
-            return Ok(Entry::Admitted(Credit { gate: self.clone(), since: now }));
+            return Ok(Entry::Admitted(Credit {
+                gate: self.clone(),
+                since: now,
+            }));
         }
         let patience = Duration::from_millis(lanes.max_wait_ms).min(deadline.saturating_duration_since(now));
         let shed = if state.room.len(priority) >= lanes.capacity {
@@ -118,9 +134,13 @@ impl Gate {
             return Err(self.refusal(shed));
         }
         let (caller, called) = oneshot::channel();
-        let rises_at = now.checked_add(Duration::from_secs(lanes.starvation_s) / 2).unwrap_or(now);
+        let rises_at = now.checked_add(lanes.rise()).unwrap_or(now);
         let number = state.room.wait(priority, caller, rises_at);
-        Ok(Entry::Waits(Ticket { gate: self.clone(), number, called }))
+        Ok(Entry::Waits(Ticket {
+            gate: self.clone(),
+            number,
+            called,
+        }))
     }
 
     /// Place in the lane x mean time a credit is held / credits.
@@ -132,13 +152,7 @@ impl Gate {
 
     fn refusal(&self, shed: Shed) -> Failure {
         let pause = self.expected_wait(&self.0.state.lock(), Priority::Low);
-        self.0.metrics.shed(shed);
-        let text = match shed {
-            Shed::LaneFull => "All workers are busy and the waiting room is full. Try again later.",
-            Shed::Wait => "All workers are busy and the wait would be too long. Try again later.",
-        };
-        let pause = pause.clamp(Duration::from_secs(1), Duration::from_secs(60));
-        Failure::new(Code::Overloaded, text).with_retry_after(pause)
+        self.0.metrics.refuse(shed, pause)
     }
 
     /// Hands the credit of one who left to the next in the room.
@@ -156,7 +170,10 @@ impl Gate {
         };
         if let Some(caller) = next {
             // One who has just left drops the credit, which then goes to the next.
-            drop(caller.send(Credit { gate: self.clone(), since: now }));
+            drop(caller.send(Credit {
+                gate: self.clone(),
+                since: now,
+            }));
         }
     }
 }
@@ -174,7 +191,11 @@ impl Stage for Gate {
 }
 
 fn average(mean: Duration, sample: Duration) -> Duration {
-    if mean.is_zero() { sample } else { mean.saturating_mul(15).saturating_add(sample) / 16 }
+    if mean.is_zero() {
+        sample
+    } else {
+        mean.mul_f64(15.0 / 16.0).saturating_add(sample.mul_f64(1.0 / 16.0))
+    }
 }
 
 // === impl Credit ===

@@ -18,9 +18,12 @@ pub struct Size {
 pub struct Line<Entry, T> {
     entry: Outlet<Entry>,
     /// Starts the last stage, once it is known where its output goes.
-    feed: Box<dyn FnOnce(Outlet<T>, &mut Site)>,
+    feed: Feed<T>,
     site: Site,
 }
+
+/// Starts a stage, once it is known where its output goes.
+type Feed<T> = Box<dyn FnOnce(Outlet<T>, &mut Site)>;
 
 /// Where the line is built.
 struct Site {
@@ -78,7 +81,7 @@ impl<Entry, T> fmt::Debug for Line<Entry, T> {
     }
 }
 
-fn last<S: Stage>(stage: Arc<S>, inlet: Inlet<S::In>, size: Size) -> Box<dyn FnOnce(Outlet<S::Out>, &mut Site)> {
+fn last<S: Stage>(stage: Arc<S>, inlet: Inlet<S::In>, size: Size) -> Feed<S::Out> {
     Box::new(move |next, site| {
         site.metrics.watch(S::NAME, &inlet, size.capacity);
         let metrics = site.metrics.stage(S::NAME);

@@ -1,6 +1,6 @@
 //! What the gate and the entry of the line show.
 
-use orchestrator_core::{Ledger, Priority};
+use orchestrator_core::{Code, Failure, Ledger, Priority};
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     core::{Collector, Desc},
@@ -89,13 +89,17 @@ impl Metrics {
         waits.observe(wait.as_secs_f64());
     }
 
-    pub(crate) fn shed(&self, reason: Shed) {
-        match reason {
-            Shed::LaneFull => self.lane_full.inc(),
-            Shed::Wait => self.wait.inc(),
-            Shed::InFlight => self.in_flight.inc(),
-            Shed::LogFull => self.log_full.inc(),
-        }
+    /// Counts a refusal and words it; `pause` says when it may be worth another try.
+    pub(crate) fn refuse(&self, reason: Shed, pause: Duration) -> Failure {
+        let (counter, why) = match reason {
+            Shed::LaneFull => (&self.lane_full, "All workers are busy and the waiting room is full."),
+            Shed::Wait => (&self.wait, "All workers are busy and the wait would be too long."),
+            Shed::InFlight => (&self.in_flight, "As many requests are in flight as may be."),
+            Shed::LogFull => (&self.log_full, "The server holds as many answers as it may."),
+        };
+        counter.inc();
+        let pause = pause.clamp(Duration::from_secs(1), Duration::from_secs(60));
+        Failure::new(Code::Overloaded, format!("{why} Try again later.")).with_retry_after(pause)
     }
 }
 

@@ -94,6 +94,7 @@ pub fn start(
         entry: Arc::new(Entry {
             outlet,
             ledger,
+            dedup,
             tasks,
             metrics,
         }),
@@ -108,15 +109,6 @@ impl Entry {
     pub fn close(&self) {
         self.outlet.lock().take();
     }
-
-    fn refuse(&self, shed: Shed) -> Failure {
-        self.metrics.shed(shed);
-        let text = match shed {
-            Shed::LogFull => "The server holds as many answers as it may. Try again later.",
-            _ => "As many requests are in flight as may be. Try again later.",
-        };
-        Failure::new(Code::Overloaded, text).with_retry_after(Duration::from_secs(1))
-    }
 }
 
 impl Submit for Entry {
@@ -125,12 +117,15 @@ impl Submit for Entry {
             let draining = Failure::new(Code::Draining, "The server is going down. Try again at another one.");
             return Err(draining.with_retry_after(Duration::from_secs(1)));
         };
-        let place = self.ledger.enter().ok_or_else(|| self.refuse(Shed::InFlight))?;
+        let place = self
+            .ledger
+            .enter()
+            .ok_or_else(|| self.metrics.refuse(Shed::InFlight, Duration::ZERO))?;
         if self.ledger.is_full() {
             self.dedup.relieve();
         }
         if self.ledger.is_full() {
-            return Err(self.refuse(Shed::LogFull));
+            return Err(self.metrics.refuse(Shed::LogFull, Duration::ZERO));
         }
         let (writer, answer) = answer(request.deadline, request.priority, self.ledger.clone());
         let job = Job {

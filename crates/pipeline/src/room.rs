@@ -36,8 +36,15 @@ struct Waiting<T> {
 
 impl<T> Room<T> {
     pub(crate) fn new() -> Self {
-        let lane = |priority| Lane { priority, waiting: BTreeMap::new(), credit: 0 };
-        Room { lanes: Priority::ALL.map(lane), next_number: 0 }
+        let lane = |priority| Lane {
+            priority,
+            waiting: BTreeMap::new(),
+            credit: 0,
+        };
+        Room {
+            lanes: Priority::ALL.map(lane),
+            next_number: 0,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -46,12 +53,20 @@ impl<T> Room<T> {
 
     /// How many wait in a lane.
     pub(crate) fn len(&self, priority: Priority) -> usize {
-        self.lanes.iter().filter(|lane| lane.priority == priority).map(|lane| lane.waiting.len()).sum()
+        self.lanes
+            .iter()
+            .filter(|lane| lane.priority == priority)
+            .map(|lane| lane.waiting.len())
+            .sum()
     }
 
     /// How many wait in a lane and those above it.
     pub(crate) fn ahead_of(&self, priority: Priority) -> usize {
-        self.lanes.iter().filter(|lane| lane.priority >= priority).map(|lane| lane.waiting.len()).sum()
+        self.lanes
+            .iter()
+            .filter(|lane| lane.priority >= priority)
+            .map(|lane| lane.waiting.len())
+            .sum()
     }
 
     /// Takes a place in a lane.
@@ -80,7 +95,7 @@ impl<T> Room<T> {
 
     /// Calls the next one.
     pub(crate) fn next(&mut self, now: Instant, config: &LanesConfig) -> Option<T> {
-        self.rise(now, Duration::from_secs(config.starvation_s) / 2);
+        self.rise(now, config.rise());
         let mut total = 0_i64;
         for lane in self.lanes.iter_mut().filter(|lane| !lane.waiting.is_empty()) {
             let weight = config.weights.of(lane.priority);

@@ -8,7 +8,10 @@ use crate::{Error, Metrics, Redaction};
 use prometheus::IntCounter;
 use regex_automata::{
     Anchored, Input,
-    hybrid::dfa::{Cache, DFA},
+    hybrid::{
+        LazyStateID,
+        dfa::{Cache, DFA},
+    },
     meta,
     nfa::thompson::{self, NFA, WhichCaptures},
     util::pool::Pool,
@@ -21,6 +24,8 @@ use std::{
 
 /// The largest automaton of one pattern, in bytes.
 const MAX_NFA_BYTES: usize = 4 << 20;
+/// The most that an automaton may remember of its states, in bytes; beyond, it starts over.
+const MAX_CACHE_BYTES: usize = 1 << 20;
 /// What a look-around may read beyond a match: one character.
 const LOOK_AHEAD: usize = 4;
 
@@ -72,7 +77,7 @@ impl Redactor {
         let matches = meta::Builder::new().configure(config).build_from_hir(&hir);
         Ok(Redactor {
             matches: matches.map_err(|error| too_large(source_of(&error)))?,
-            runs: Runs::build(&hir).map_err(too_large)?,
+            runs: Runs::build(&hir, MAX_CACHE_BYTES).map_err(too_large)?,
             reach: longest.saturating_add(look_ahead),
             replacement: redaction.replacement.as_str().into(),
             count: metrics.redactions(&redaction.name),
@@ -155,7 +160,7 @@ impl Redacting {
 // === impl Runs ===
 
 impl Runs {
-    fn build(hir: &Hir) -> Result<Self, String> {
+    fn build(hir: &Hir, cache_bytes: usize) -> Result<Self, String> {
         let config = NFA::config()
             .nfa_size_limit(Some(MAX_NFA_BYTES))
             .which_captures(WhichCaptures::None);
@@ -164,6 +169,7 @@ impl Runs {
         // With Unicode word borders it gives up at characters beyond ASCII, and then the place counts as undecided.
         let config = DFA::config()
             .unicode_word_boundary(true)
+            .cache_capacity(cache_bytes)
             .skip_cache_capacity_check(true);
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa);
         let dfa = dfa.map_err(|error| source_of(&error))?;
@@ -175,7 +181,7 @@ impl Runs {
         Ok(Runs { dfa, caches })
     }
 
-    /// Whether the automaton that starts at `place` still runs when `text` ends.
+    /// Whether what follows `text` decides if and where a match that begins at `place` ends.
     fn may_match(&self, cache: &mut Cache, text: &str, place: usize) -> bool {
         if !text.is_char_boundary(place) {
             return false;
@@ -191,7 +197,33 @@ impl Runs {
                 _ => return true,
             }
         }
-        !state.is_dead()
+        !state.is_dead() && !self.is_settled(cache, state)
+    }
+
+    /// Whether whatever comes next leads to the same end. The automaton tells of a match one byte late, so a match that
+    /// has just ended looks as if it ran on.
+    fn is_settled(&self, cache: &mut Cache, state: LazyStateID) -> bool {
+        let ends = |_: &mut Cache, next: LazyStateID| next.is_dead();
+        let matches = |cache: &mut Cache, next: LazyStateID| next.is_match() && self.all_next(cache, next, ends);
+        let clears = cache.clear_count();
+        self.all_next(cache, state, ends) || (cache.clear_count() == clears && self.all_next(cache, state, matches))
+    }
+
+    /// Whether every next state, that at the end of the text included, passes `test`.
+    fn all_next(&self, cache: &mut Cache, state: LazyStateID, test: impl Fn(&mut Cache, LazyStateID) -> bool) -> bool {
+        let clears = cache.clear_count();
+        let mut passed = None;
+        self.dfa.byte_classes().representatives(..).all(|unit| {
+            let next = match unit.as_u8() {
+                Some(byte) => self.dfa.next_state(cache, state, byte),
+                None => self.dfa.next_eoi_state(cache, state),
+            };
+            let Ok(next) = next else { return false };
+            let passes = passed == Some(next) || test(cache, next);
+            passed = Some(next);
+            // A cache that was full and has been cleared knows `state` by another name.
+            passes && cache.clear_count() == clears
+        })
     }
 }
 

@@ -26,3 +26,6 @@ pub enum Error {
     #[error("a metric cannot be registered: {0}")]
     Metric(#[from] prometheus::Error),
 }
+
+#[cfg(test)]
+mod tests;

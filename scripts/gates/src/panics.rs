@@ -22,9 +22,9 @@ const MACROS: [&str; 11] = [
     "dbg",
 ];
 /// Words after which a bracket opens an array, a slice type or a pattern rather than an index.
-const KEYWORDS: [&str; 22] = [
+const KEYWORDS: [&str; 23] = [
     "as", "await", "box", "break", "const", "continue", "dyn", "else", "for", "if", "impl", "in", "let", "loop",
-    "match", "move", "mut", "ref", "return", "static", "where", "while",
+    "match", "move", "mut", "pub", "ref", "return", "static", "where", "while",
 ];
 
 /// One place that may panic.
@@ -69,7 +69,10 @@ fn findings(source: &Source) -> Vec<Finding> {
 fn scan(tokens: &TokenStream, found: &mut Vec<Finding>) {
     let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
     for (nth, token) in tokens.iter().enumerate() {
-        let (before, after) = (tokens.get(..nth).unwrap_or_default(), tokens.get(nth.saturating_add(1)..));
+        let (before, after) = (
+            tokens.get(..nth).unwrap_or_default(),
+            tokens.get(nth.saturating_add(1)..),
+        );
         let after = after.unwrap_or_default();
         let what = match token {
             TokenTree::Ident(word) => word_found(word, before, after),
@@ -121,14 +124,17 @@ fn follows_process(before: &[TokenTree]) -> bool {
 
 /// `process::{exit, ..}`, as an import says it.
 fn ends_process(after: &[TokenTree]) -> Option<String> {
-    let Some(TokenTree::Group(group)) = after.get(2) else { return None };
+    let Some(TokenTree::Group(group)) = after.get(2) else {
+        return None;
+    };
     let mut words = group.stream().into_iter().map(|token| token.to_string());
     words.find(|word| word == "exit" || word == "abort")
 }
 
-/// `a[i]`, `f()[i]`, `a[i][j]`, `a?[i]`, `"text"[i..]`; not `[T]`, `#[a]`, `m![a]`, `&'a [T]`, `pub(crate) [T]`.
+/// `a[i]`, `f()[i]`, `a[i][j]`, `a?[i]`, `"text"[i..]`; not `[T]`, `#[a]`, `m![a]`, `&'a [T]`, `pub(crate) [T]`, nor
+/// `a[..]`, which takes all and cannot fail.
 fn is_index(group: &Group, before: &[TokenTree]) -> bool {
-    if group.delimiter() != Delimiter::Bracket {
+    if group.delimiter() != Delimiter::Bracket || group.stream().to_string().replace(' ', "") == ".." {
         return false;
     }
     let earlier = before.len().checked_sub(2).and_then(|at| before.get(at));

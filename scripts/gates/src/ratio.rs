@@ -24,14 +24,15 @@ struct Row {
 /// Counts and compares, in the whole and crate by crate.
 pub fn check(workspace: &Workspace) -> Result<Report, Error> {
     let mut rows: Vec<Row> = workspace.crates()?.iter().map(row).collect();
-    let rust = workspace.end_to_end()?;
-    let python = Lines {
+    let (rust, python) = (workspace.end_to_end()?, workspace.python()?);
+    let python = python.iter().map(|text| Lines {
         shipped: 0,
-        test: workspace.python()?.iter().map(|text| python_lines(text)).sum(),
-    };
+        test: python_lines(text),
+    });
+    let rust = rust.iter().map(|source| source.count().as_test());
     rows.push(Row {
         name: "tests/".into(),
-        lines: rust.iter().map(|source| source.count().as_test()).sum::<Lines>() + python,
+        lines: rust.chain(python).sum(),
         counts: false,
     });
     rows.push(Row {
@@ -95,6 +96,10 @@ impl Row {
     /// The lines of test code that it is short of.
     fn missing(&self) -> usize {
         let needed = self.lines.shipped.saturating_mul(NEEDED_PERCENT).div_ceil(100);
-        if self.counts { needed.saturating_sub(self.lines.test) } else { 0 }
+        if self.counts {
+            needed.saturating_sub(self.lines.test)
+        } else {
+            0
+        }
     }
 }

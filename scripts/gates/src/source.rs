@@ -52,8 +52,8 @@ impl Source {
         let tokens: TokenStream = text
             .parse()
             .map_err(|error: proc_macro2::LexError| wrong(error.span().start(), error.to_string()))?;
-        let file: syn::File = syn::parse2(tokens.clone())
-            .map_err(|error| wrong(error.span().start(), error.to_string()))?;
+        let file: syn::File =
+            syn::parse2(tokens.clone()).map_err(|error| wrong(error.span().start(), error.to_string()))?;
         Ok(Source {
             is_test: file.attrs.iter().any(regions::is_for_tests),
             regions: Regions::of(&file),
@@ -84,8 +84,16 @@ impl Source {
     pub(crate) fn count(&self) -> Lines {
         let mut lines = vec![Line::Blank; self.lines.len()];
         self.each_place(&self.tokens, &mut |from, to| {
-            let kind = if self.is_test_at(from) { Line::Test } else { Line::Shipped };
-            let touched = lines.iter_mut().zip(&self.lines).take(to.line).skip(from.line.saturating_sub(1));
+            let kind = if self.is_test_at(from) {
+                Line::Test
+            } else {
+                Line::Shipped
+            };
+            let touched = lines
+                .iter_mut()
+                .zip(&self.lines)
+                .take(to.line)
+                .skip(from.line.saturating_sub(1));
             for (line, text) in touched {
                 if !text.trim().is_empty() {
                     *line = kind.max(*line);
@@ -99,7 +107,7 @@ impl Source {
         }
     }
 
-    /// Calls back with the begin and the end of each token, those of doc comments left out.
+    /// Calls back with the begin and the end of each token; those of doc comments are left out, and so are `,` and `;`.
     fn each_place(&self, tokens: &TokenStream, call: &mut impl FnMut(LineColumn, LineColumn)) {
         let mut in_comment = false;
         for token in tokens.clone() {
@@ -110,6 +118,8 @@ impl Source {
                 // The `!` and the text of the comment that the `#` stands for.
                 TokenTree::Punct(punct) if in_comment && punct.as_char() == '!' => {}
                 TokenTree::Group(_) if in_comment => in_comment = false,
+                // They belong to what stands before them, which may be for tests only.
+                TokenTree::Punct(punct) if matches!(punct.as_char(), ',' | ';') => {}
                 TokenTree::Group(group) => {
                     call(group.span_open().start(), group.span_open().end());
                     self.each_place(&group.stream(), call);
@@ -139,19 +149,11 @@ impl Lines {
     }
 }
 
-impl std::ops::Add for Lines {
-    type Output = Lines;
-
-    fn add(self, other: Lines) -> Lines {
-        Lines {
-            shipped: self.shipped.saturating_add(other.shipped),
-            test: self.test.saturating_add(other.test),
-        }
-    }
-}
-
 impl std::iter::Sum for Lines {
     fn sum<I: Iterator<Item = Lines>>(lines: I) -> Lines {
-        lines.fold(Lines::default(), |sum, lines| sum + lines)
+        lines.fold(Lines::default(), |sum, lines| Lines {
+            shipped: sum.shipped.saturating_add(lines.shipped),
+            test: sum.test.saturating_add(lines.test),
+        })
     }
 }

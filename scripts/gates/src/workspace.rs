@@ -101,7 +101,10 @@ impl Workspace {
 fn test_files(sources: &[Source]) -> BTreeSet<PathBuf> {
     let by_path: BTreeMap<&Path, &Source> = sources.iter().map(|source| (&*source.path, source)).collect();
     let mut found = BTreeSet::new();
-    let mut open: Vec<PathBuf> = sources.iter().flat_map(|source| source.modules_for(source.is_test)).collect();
+    let mut open: Vec<PathBuf> = sources
+        .iter()
+        .flat_map(|source| source.modules_for(source.is_test))
+        .collect();
     while let Some(path) = open.pop() {
         if let Some(source) = by_path.get(&*path)
             && found.insert(path)

@@ -46,7 +46,7 @@ impl Hearing {
         self.accepted = true;
         Poll::Ready(match origin {
             Ok(cache) => {
-                self.call.from_cache(cache);
+                self.call.came_from(cache);
                 self.call
                     .door
                     .shared

@@ -1,5 +1,5 @@
 use super::*;
-use orchestrator_core::{Answer, Ledger, RequestId, answer};
+use orchestrator_core::{Answer, Code, Ledger, RequestId, answer};
 use prometheus::Registry;
 use std::{future::Future, task::Poll};
 
@@ -25,9 +25,15 @@ async fn admitted(gate: &Gate) -> Credit {
 
 fn shed(registry: &Registry, reason: &str) -> f64 {
     let families = registry.gather();
-    let family = families.iter().find(|family| family.name() == "orchestrator_shed_total").unwrap();
-    let metric = family.get_metric().iter().find(|metric| metric.get_label()[0].value() == reason);
-    metric.map_or(0.0, |metric| metric.get_counter().value())
+    let family = families
+        .iter()
+        .find(|family| family.name() == "orchestrator_shed_total")
+        .unwrap();
+    let metric = family
+        .get_metric()
+        .iter()
+        .find(|metric| metric.get_label()[0].value() == reason);
+    metric.map_or(0.0, |metric| metric.get_counter().get_value())
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +76,11 @@ async fn a_high_request_goes_before_normal_ones_that_came_earlier() {
         assert!(futures_util::poll!(pass.as_mut()).is_pending());
     }
     drop(held);
-    let states = [poll(&mut passes[0]).await, poll(&mut passes[1]).await, poll(&mut passes[2]).await];
+    let states = [
+        poll(&mut passes[0]).await,
+        poll(&mut passes[1]).await,
+        poll(&mut passes[2]).await,
+    ];
     assert_eq!(states, [false, false, true]);
 }
 
@@ -107,7 +117,13 @@ async fn one_who_leaves_with_the_credit_already_granted_hands_it_to_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_lane_refuses_at_once_and_says_when_to_come_back() {
-    let (gate, registry) = gate(1, LanesConfig { capacity: 1, ..LanesConfig::default() });
+    let (gate, registry) = gate(
+        1,
+        LanesConfig {
+            capacity: 1,
+            ..LanesConfig::default()
+        },
+    );
     let _held = admitted(&gate).await;
     let (one, two) = (job(Priority::Normal, LONG), job(Priority::Normal, LONG));
     let mut waits = Box::pin(gate.pass(&one.0));
@@ -124,19 +140,34 @@ async fn a_full_lane_refuses_at_once_and_says_when_to_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_turns_out_too_long_ends_in_a_refusal() {
-    let (gate, registry) = gate(1, LanesConfig { max_wait_ms: 250, ..LanesConfig::default() });
+    let (gate, registry) = gate(
+        1,
+        LanesConfig {
+            max_wait_ms: 250,
+            ..LanesConfig::default()
+        },
+    );
     let _held = admitted(&gate).await;
     let (cx, _client) = job(Priority::Normal, LONG);
     let began = Instant::now();
     let refused = gate.pass(&cx).await.unwrap_err();
-    assert_eq!((refused.code(), began.elapsed()), (Code::Overloaded, Duration::from_millis(250)));
+    assert_eq!(
+        (refused.code(), began.elapsed()),
+        (Code::Overloaded, Duration::from_millis(250))
+    );
     assert_eq!(shed(&registry, "wait_too_long"), 1.0);
     assert_eq!(gate.waiting(Priority::Normal), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_expected_to_be_too_long_is_refused_before_it_begins() {
-    let (gate, _) = gate(1, LanesConfig { max_wait_ms: 1_000, ..LanesConfig::default() });
+    let (gate, _) = gate(
+        1,
+        LanesConfig {
+            max_wait_ms: 1_000,
+            ..LanesConfig::default()
+        },
+    );
     let held = admitted(&gate).await;
     tokio::time::advance(Duration::from_secs(3)).await;
     drop(held);
@@ -145,7 +176,11 @@ async fn a_wait_that_is_expected_to_be_too_long_is_refused_before_it_begins() {
     let began = Instant::now();
     let refused = gate.pass(&cx).await.unwrap_err();
     assert_eq!(began.elapsed(), Duration::ZERO);
-    assert_eq!(refused.retry_after(), Some(Duration::from_secs(3)), "the time that a credit is held");
+    assert_eq!(
+        refused.retry_after(),
+        Some(Duration::from_secs(3)),
+        "the time that a credit is held"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +206,11 @@ async fn an_answer_with_several_listeners_waits_in_the_highest_of_their_lanes() 
     let (low, _client) = job(Priority::Low, LONG);
     let mut raised = Box::pin(gate.pass(&low));
     assert!(futures_util::poll!(raised.as_mut()).is_pending());
-    let _joined = low.answer().unwrap().join(Instant::now() + LONG, Priority::High).unwrap();
+    let _joined = low
+        .answer()
+        .unwrap()
+        .join(Instant::now() + LONG, Priority::High)
+        .unwrap();
     assert!(futures_util::poll!(raised.as_mut()).is_pending());
     assert_eq!((gate.waiting(Priority::High), gate.waiting(Priority::Low)), (1, 0));
     drop(held);
@@ -182,12 +221,22 @@ async fn an_answer_with_several_listeners_waits_in_the_highest_of_their_lanes() 
 #[test]
 fn racers_never_exceed_the_credits() {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-    let (gate, _) = gate(8, LanesConfig { capacity: 10_000, max_wait_ms: 60_000, ..LanesConfig::default() });
+    let (gate, _) = gate(
+        8,
+        LanesConfig {
+            capacity: 10_000,
+            max_wait_ms: 60_000,
+            ..LanesConfig::default()
+        },
+    );
     let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_time()
+                    .build()
+                    .unwrap();
                 runtime.block_on(futures_util::future::join_all((0..200).map(|_| async {
                     let (cx, _client) = job(Priority::Normal, LONG);
                     let credit = gate.pass(&cx).await.unwrap();
@@ -219,5 +268,8 @@ fn the_mean_follows_slowly_and_begins_with_the_first_sample() {
     let second = Duration::from_secs(1);
     assert_eq!(average(Duration::ZERO, second), second);
     assert_eq!(average(second, second), second);
-    assert_eq!(average(Duration::from_secs(16), Duration::ZERO), Duration::from_secs(15));
+    assert_eq!(
+        average(Duration::from_secs(16), Duration::ZERO),
+        Duration::from_secs(15)
+    );
 }

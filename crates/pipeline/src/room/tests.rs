@@ -45,9 +45,18 @@ async fn lanes_that_all_wait_share_by_their_weights() {
 #[tokio::test(start_paused = true)]
 async fn the_first_call_goes_to_the_high_lane_even_when_all_weigh_the_same() {
     let now = Instant::now();
-    let config = LanesConfig { weights: Weights { high: 1, normal: 1, low: 1 }, ..config() };
+    let config = LanesConfig {
+        weights: Weights {
+            high: 1,
+            normal: 1,
+            low: 1,
+        },
+        ..config()
+    };
     let mut room = filled(now, 1, 1, 1);
-    let calls: Vec<_> = (0..3).filter_map(|_| room.next(now, &config).map(|(lane, _)| lane)).collect();
+    let calls: Vec<_> = (0..3)
+        .filter_map(|_| room.next(now, &config).map(|(lane, _)| lane))
+        .collect();
     assert_eq!(calls, [Priority::High, Priority::Normal, Priority::Low]);
 }
 
@@ -70,7 +79,11 @@ async fn waiting_raises_a_request_to_the_head_of_the_lanes_above() {
     // The first half of the starvation time brings it to the normal lane, the second to the high one.
     assert_eq!(room.next(now + STEP, &config()), Some("young"));
     assert_eq!((room.len(Priority::Low), room.len(Priority::Normal)), (0, 1));
-    assert_eq!(room.next(now + STEP * 2, &config()), Some("patient"), "it came first, so it goes first");
+    assert_eq!(
+        room.next(now + STEP * 2, &config()),
+        Some("patient"),
+        "it came first, so it goes first"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +103,14 @@ async fn endless_high_load_drains_a_low_request_within_the_starvation_time() {
         room.wait(Priority::High, false, start + STEP);
     }
     room.wait(Priority::Low, true, start + STEP);
-    let config = LanesConfig { weights: Weights { high: 1000, normal: 1, low: 1 }, ..config() };
+    let config = LanesConfig {
+        weights: Weights {
+            high: 1000,
+            normal: 1,
+            low: 1,
+        },
+        ..config()
+    };
     for second in 0..=5 {
         let now = start + Duration::from_secs(second);
         for _ in 0..20 {
@@ -112,7 +132,10 @@ async fn who_is_raised_keeps_seniority_and_who_left_is_not_called() {
     room.wait(Priority::High, 3, now + STEP);
     room.raise(first, Priority::High);
     room.leave(second);
-    assert_eq!((room.next(now, &config()), room.next(now, &config())), (Some(1), Some(3)));
+    assert_eq!(
+        (room.next(now, &config()), room.next(now, &config())),
+        (Some(1), Some(3))
+    );
     room.leave(first);
     assert!(room.is_empty());
 }

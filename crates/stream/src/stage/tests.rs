@@ -324,4 +324,39 @@ proptest! {
         });
         prop_assert_eq!(said(&heard.concat()), expected);
     }
+
+    /// An answer never holds more than its limit and the chunk that says so; and it is cut only when the next append
+    /// would not have fitted.
+    #[test]
+    fn an_answer_keeps_its_limit(batches in prop::collection::vec(1..6_usize, 0..40), limit in 0..20_000_usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let ledger = Ledger::new(limit, usize::MAX, 1);
+        let in_ledger = ledger.clone();
+        let sizes = batches.clone();
+        let flow = runtime.block_on(async move {
+            let (mut cx, answer) = open(in_ledger.clone());
+            // Each batch comes by itself, so that each is one append.
+            let paced = stream::iter(sizes).then(|size| async move {
+                sleep(Duration::from_millis(1)).await;
+                Ok((0..size).map(|_| text("token")).collect())
+            });
+            let pause = stream::once(sleep(Duration::from_millis(1))).filter_map(|()| async { None });
+            let end = pause.chain(stream::iter([Ok(vec![finish(FinishReason::Stop)])]));
+            let end = done(Stream.run(&mut cx, reply(paced.chain(end))).await);
+            let bytes = in_ledger.bytes();
+            drop(cx);
+            let heard: Vec<Chunks> = answer.filter_map(|chunks| async { chunks.ok() }).collect().await;
+            (end, bytes, heard.concat().len())
+        });
+        let (end, bytes, heard) = flow;
+        let (token, last) = (text("token").weight(), finish(FinishReason::Length).weight());
+        let fits = |tokens: &usize| tokens.saturating_mul(token) <= limit;
+        let sums = batches.iter().scan(0_usize, |sum, size| { *sum = sum.saturating_add(*size); Some(*sum) });
+        let kept = sums.take_while(fits).last().unwrap_or(0);
+        let all: usize = batches.iter().sum();
+        let is_cut = kept < all || all.saturating_mul(token).saturating_add(last) > limit;
+        prop_assert_eq!((end.cut, heard), (is_cut, kept.saturating_add(1)));
+        prop_assert!(bytes <= limit.saturating_add(last), "{} bytes", bytes);
+        prop_assert_eq!(ledger.bytes(), 0);
+    }
 }

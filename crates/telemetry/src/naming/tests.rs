@@ -5,6 +5,7 @@ use prometheus::{
     core::{Collector, Metric},
     proto,
 };
+use proptest::prelude::*;
 
 fn counter(name: &str) -> Vec<MetricFamily> {
     IntCounter::new(name, "help").unwrap().collect()
@@ -192,4 +193,48 @@ fn a_label_of_the_format_itself_is_seen_though_the_library_would_refuse_it() {
     families[0].set_metric(vec![metric]);
     families[0].mut_metric()[0].set_label(vec![label]);
     check(&families, expect!["orchestrator_depth: the label `le` is reserved"]);
+}
+
+const GOOD_WORDS: [&str; 6] = ["worker", "queue", "http2", "first", "token", "wait"];
+
+fn any_family(name: &str, kind: MetricType) -> Vec<MetricFamily> {
+    match kind {
+        MetricType::COUNTER => counter(name),
+        MetricType::HISTOGRAM => histogram(name),
+        _ => gauge(name),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Names put together by the rules pass; one bad word anywhere in them is one finding at least.
+    #[test]
+    fn names_by_the_rules_pass_and_one_bad_word_does_not(
+        words in prop::collection::vec(prop::sample::select(&GOOD_WORDS[..]), 1..4),
+        unit in prop::option::of(prop::sample::select(&UNITS[..])),
+        kind in prop::sample::select(&[MetricType::COUNTER, MetricType::GAUGE, MetricType::HISTOGRAM][..]),
+        bad in prop::sample::select([&SCALED_UNITS[..], &ABBREVIATIONS, &TYPES].concat()),
+        at in 0..4_usize,
+    ) {
+        let total = (kind == MetricType::COUNTER).then_some("total");
+        let mut words: Vec<&str> = ["orchestrator"].into_iter().chain(words).chain(unit).chain(total).collect();
+        prop_assert_eq!(findings(&any_family(&words.join("_"), kind)), Vec::<String>::new());
+        words.insert(at.clamp(1, words.len()), bad);
+        let found = findings(&any_family(&words.join("_"), kind));
+        prop_assert!(found.iter().any(|finding| finding.contains(bad) || finding.contains("ends in")), "{found:?}");
+    }
+
+    /// Any name and any labels are told of or pass, and each finding begins with the name of its family.
+    #[test]
+    fn each_finding_names_its_family(name in "[a-z_:][a-zA-Z0-9_:]{0,20}", label in "[a-z_][a-zA-Z0-9_]{0,10}") {
+        let options = Opts::new(name.clone(), "help");
+        let Ok(family) = IntCounterVec::new(options, &[&label]) else { return Ok(()) };
+        family.with_label_values(&["x"]).inc();
+        let found = findings(&family.collect());
+        let passes = name.starts_with("orchestrator_") && name.ends_with("_total");
+        prop_assert!(passes || !found.is_empty());
+        let prefix = format!("{name}: ");
+        prop_assert!(found.iter().all(|finding| finding.starts_with(&prefix)));
+    }
 }

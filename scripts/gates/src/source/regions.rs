@@ -151,7 +151,11 @@ impl Module {
         }
         let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let is_root = matches!(&*name(parent), "lib.rs" | "main.rs" | "mod.rs") || name(folder) == "bin";
-        let below = if is_root { folder.to_owned() } else { parent.with_extension("") };
+        let below = if is_root {
+            folder.to_owned()
+        } else {
+            parent.with_extension("")
+        };
         let below = self.names.iter().fold(below, |path, name| path.join(name));
         vec![below.with_extension("rs"), below.join("mod.rs")]
     }
@@ -178,7 +182,9 @@ fn means_test(predicate: &Meta) -> bool {
 }
 
 fn path_of(attribute: &Attribute) -> Option<String> {
-    let Meta::NameValue(named) = &attribute.meta else { return None };
+    let Meta::NameValue(named) = &attribute.meta else {
+        return None;
+    };
     match &named.value {
         Expr::Lit(value) if named.path.is_ident("path") => match &value.lit {
             Lit::Str(text) => Some(text.value()),

@@ -81,6 +81,16 @@ fn a_head_without_its_empty_line_is_no_head() {
 }
 
 #[test]
+fn a_line_is_judged_when_it_has_ended_however_it_came() {
+    let text = b"HTTP/1.1 200 OK\r\na: b\r\n\x7f\n";
+    let (unended, _) = text.split_at(text.len() - 1);
+    for size in [1, 3, text.len()] {
+        assert_eq!(read(unended.chunks(size), &[]), Ok(None), "in pieces of {size}");
+        assert!(read(text.chunks(size), &[]).is_err(), "in pieces of {size}");
+    }
+}
+
+#[test]
 fn what_is_not_http_1_is_refused_at_its_first_byte() {
     for text in [
         "<html>",
@@ -155,7 +165,8 @@ fn heads_are_bounded_whole_trickled_and_unfinished() {
         format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "x".repeat(bytes - frame))
     };
     let (largest, too_large) = (sized(HEAD_LIMIT), sized(HEAD_LIMIT + 1));
-    let unfinished = &too_large.as_bytes()[..HEAD_LIMIT + 1];
+    let longer = sized(HEAD_LIMIT + 2);
+    let unfinished = &longer.as_bytes()[..HEAD_LIMIT + 1];
     for size in [1, 1000, HEAD_LIMIT * 2] {
         assert!(
             matches!(read(largest.as_bytes().chunks(size), &[]), Ok(Some(_))),

@@ -187,6 +187,17 @@ async fn a_clean_end_stays_an_end_and_an_error_stays_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_broken_body_closes_its_connection_while_it_is_still_held() {
+    let (wire, mut peer) = pair();
+    let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nnonsense\r\n";
+    let (incoming, _) = tokio::join!(wire.send(get()), peer.answers(answer));
+    let mut body = incoming.unwrap().body;
+    assert!(matches!(body.arrived().await, Err(WireError::Protocol(_))));
+    peer.sees_the_end().await;
+    assert!(matches!(body.arrived().await, Err(WireError::Truncated)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn chunks_that_came_together_are_seen_together_and_paced_ones_at_once() {
     let (wire, mut peer) = pair();
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";

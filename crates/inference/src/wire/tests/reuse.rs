@@ -184,6 +184,19 @@ async fn a_released_connection_whose_answer_goes_on_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_released_connection_with_more_to_come_than_is_read_ahead_is_closed() {
+    const AHEAD: usize = 256 << 10;
+    let (wire, script, mut peers) = world(2, 1 << 20);
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {AHEAD}\r\n\r\n");
+    let (incoming, _) = tokio::join!(wire.send(get()), peers[0].answers(head));
+    incoming.unwrap().body.release();
+    peers[0].says(vec![b'x'; AHEAD]).await;
+    peers[0].says("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil").await;
+    ok(&wire, &mut peers[1]).await;
+    assert_eq!(script.dialed(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn releasing_a_connection_that_cannot_serve_again_closes_it() {
     for framing in ["x: y", "connection: close\r\ntransfer-encoding: chunked"] {
         let (wire, _, mut peers) = world(1, 1 << 16);

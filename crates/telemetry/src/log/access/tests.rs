@@ -4,6 +4,8 @@ use super::super::{
 };
 use super::*;
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use serde_json::{Map, Value as Json};
 
 fn plain() -> AccessLine<'static, &'static str> {
     AccessLine {
@@ -136,4 +138,101 @@ fn clones_on_many_threads_write_all_their_lines() {
     assert_eq!(text.lines().count(), 400);
     assert_eq!(text.lines().next(), text.lines().last());
     assert!(clock()().as_secs() > 0);
+}
+
+/// All that a line can hold, owned.
+#[derive(Clone, Debug)]
+struct Owned {
+    texts: Vec<String>,
+    numbers: Vec<u64>,
+    /// Which of the optional fields are there.
+    there: u16,
+}
+
+impl Owned {
+    fn text(&self, n: usize) -> &str {
+        &self.texts[n]
+    }
+
+    fn optional<T>(&self, bit: u16, value: T) -> Option<T> {
+        (self.there & (1 << bit) != 0).then_some(value)
+    }
+
+    fn line(&self) -> AccessLine<'_, &str> {
+        AccessLine {
+            request_id: self.text(0),
+            caller_id: self.optional(0, self.text(1)),
+            session_id: self.optional(1, self.text(2)),
+            client: self.optional(2, SocketAddr::from(([0; 16], 80))),
+            method: self.text(3),
+            path: self.text(4),
+            model: self.text(5),
+            worker: self.optional(3, self.text(6)),
+            tier: self.optional(4, self.text(7)),
+            cache: self.optional(5, self.text(8)),
+            attempts: self.numbers[0] as u32,
+            status: self.numbers[1] as u16,
+            outcome: self.text(9),
+            error_code: self.optional(6, self.text(10)),
+            error_source: self.optional(7, self.text(11)),
+            ttft_ms: self.optional(8, self.numbers[2]),
+            duration_us: self.numbers[3],
+            prompt_tokens: self.optional(9, self.numbers[4]),
+            completion_tokens: self.optional(10, self.numbers[5]),
+        }
+    }
+
+    /// The same as the JSON object that should be written.
+    fn expected(&self) -> Json {
+        let line = self.line();
+        let mut fields: Map<String, Json> = Map::new();
+        let mut put = |name: &str, value: Option<Json>| {
+            fields.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        put("timestamp", Some("2026-11-20T12:00:00.000250Z".into()));
+        put("level", Some("INFO".into()));
+        put("target", Some("access".into()));
+        put("message", Some("request".into()));
+        put("request_id", Some(line.request_id.into()));
+        put("caller_id", line.caller_id.map(Json::from));
+        put("session_id", line.session_id.map(Json::from));
+        put("client", line.client.map(|client| client.to_string().into()));
+        put("method", Some(line.method.into()));
+        put("path", Some(line.path.into()));
+        put("model", Some(line.model.into()));
+        put("worker", line.worker.map(Json::from));
+        put("tier", line.tier.map(Json::from));
+        put("cache", line.cache.map(Json::from));
+        put("attempts", Some(line.attempts.into()));
+        put("status", Some(line.status.into()));
+        put("outcome", Some(line.outcome.into()));
+        put("error_code", line.error_code.map(Json::from));
+        put("error_source", line.error_source.map(Json::from));
+        put("ttft_ms", line.ttft_ms.map(Json::from));
+        put("duration_us", Some(line.duration_us.into()));
+        put("prompt_tokens", line.prompt_tokens.map(Json::from));
+        put("completion_tokens", line.completion_tokens.map(Json::from));
+        Json::Object(fields)
+    }
+}
+
+fn owned() -> impl Strategy<Value = Owned> {
+    let texts = prop::collection::vec(any::<String>(), 12);
+    let numbers = prop::collection::vec(any::<u64>(), 6);
+    (texts, numbers, any::<u16>()).prop_map(|(texts, numbers, there)| Owned { texts, numbers, there })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Every field is read back as it was; those without a value are not there.
+    #[test]
+    fn each_field_is_read_back(lines in prop::collection::vec(owned(), 1..4)) {
+        let text = logged(&Config::default(), |logs| {
+            lines.iter().for_each(|line| logs.access().write(&line.line()));
+        });
+        let read: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let expected: Vec<Json> = lines.iter().map(Owned::expected).collect();
+        prop_assert_eq!(read, expected);
+    }
 }

@@ -1,6 +1,7 @@
 use super::super::tests::logged;
 use super::*;
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 fn level(level: &str) -> Config {
     Config {
@@ -127,4 +128,39 @@ fn each_field_is_described() {
         fields.values().all(|field| field["description"].is_string()),
         "{schema}"
     );
+}
+
+fn directive() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(&LEVELS[..]);
+    let target = prop::sample::select(&["hyper", "orchestrator_core", "orchestrator_dedup"][..]);
+    prop_oneof![
+        word.clone().prop_map(str::to_owned),
+        (target, word).prop_map(|(target, word)| format!("{target}={word}")),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A quieter level passes a part of what a louder one passes.
+    #[test]
+    fn a_louder_level_loses_nothing(quiet in 0..LEVELS.len(), loud in 0..LEVELS.len()) {
+        prop_assume!(quiet <= loud);
+        let louder = passed(&level(LEVELS[loud]));
+        let louder: Vec<&str> = louder.split(", ").collect();
+        let quieter = passed(&level(LEVELS[quiet]));
+        prop_assert!(quieter.split(", ").all(|message| message.is_empty() || louder.contains(&message)));
+    }
+
+    /// Any list of directives is taken; a word in it that is no level is told.
+    #[test]
+    fn a_list_is_taken_and_a_typo_in_it_told(mut list in prop::collection::vec(directive(), 1..5), at in 0..5_usize) {
+        prop_assert!(level(&list.join(",")).filter().is_ok());
+        list.insert(at.min(list.len()), "deubg".to_owned());
+        let text = list.join(", ");
+        match level(&text).filter() {
+            Err(Error::Level { found, reason }) => prop_assert_eq!((found, reason), (text, "`deubg` is no level".to_owned())),
+            other => prop_assert!(false, "{:?}", other.map(|_| ())),
+        }
+    }
 }

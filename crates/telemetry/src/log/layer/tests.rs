@@ -1,7 +1,9 @@
 use super::super::{Config, Format, tests::logged};
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use serde_json::{Map, Value as Json, json};
 use std::{error::Error, fmt, io};
-use tracing::{Span, field, info, info_span};
+use tracing::{Span, field, info, info_span, span::EnteredSpan};
 
 #[track_caller]
 fn check(format: Format, work: impl FnOnce(), expected: Expect) {
@@ -159,4 +161,92 @@ fn a_value_that_logs_while_it_is_shown_does_no_harm() {
         {"timestamp":"NOW","level":"INFO","target":"t","message":"outer","value":"chatty"}
     "#]],
     );
+}
+
+/// What a program does with spans and events, whose fields are `a`, `b` and `c`.
+#[derive(Clone, Debug)]
+enum Step {
+    Enter([Option<i64>; 2]),
+    Leave,
+    RecordA(i64),
+    RecordC(i64),
+    Event([Option<i64>; 2]),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let pair = || prop::array::uniform2(prop::option::of(0..100_i64));
+    let step = prop_oneof![
+        1 => pair().prop_map(Step::Enter),
+        1 => Just(Step::Leave),
+        1 => (0..100_i64).prop_map(Step::RecordA),
+        1 => (0..100_i64).prop_map(Step::RecordC),
+        3 => pair().prop_map(Step::Event),
+    ];
+    prop::collection::vec(step, 0..30)
+}
+
+fn run(steps: &[Step]) {
+    let mut open: Vec<EnteredSpan> = Vec::new();
+    for step in steps {
+        match step {
+            Step::Enter([a, b]) => open.push(info_span!(target: "t", "s", a, b, c = field::Empty).entered()),
+            Step::Leave => drop(open.pop()),
+            Step::RecordA(a) => drop(Span::current().record("a", a)),
+            Step::RecordC(c) => drop(Span::current().record("c", c)),
+            Step::Event([b, c]) => info!(target: "t", b, c, "event"),
+        }
+    }
+    // Spans are left in the order in which they were entered, last first.
+    while open.pop().is_some() {}
+}
+
+/// The fields of each event, by a model: an event has its own, and of those around it the innermost.
+fn expected(steps: &[Step]) -> Vec<Json> {
+    let mut open: Vec<[Option<i64>; 3]> = Vec::new();
+    let mut events = Vec::new();
+    for step in steps {
+        match step {
+            Step::Enter([a, b]) => open.push([*a, *b, None]),
+            Step::Leave => drop(open.pop()),
+            Step::RecordA(a) => open
+                .iter_mut()
+                .next_back()
+                .into_iter()
+                .for_each(|span| span[0] = Some(*a)),
+            Step::RecordC(c) => open
+                .iter_mut()
+                .next_back()
+                .into_iter()
+                .for_each(|span| span[2] = Some(*c)),
+            Step::Event([b, c]) => {
+                let around = |n: usize| open.iter().rev().find_map(|span| span[n]);
+                // A field that the event names hides those around it, even without a value.
+                events.push(object([("a", around(0)), ("b", *b), ("c", *c)]));
+            }
+        }
+    }
+    events
+}
+
+fn object(fields: [(&str, Option<i64>); 3]) -> Json {
+    let there = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
+    Json::Object(there.collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn an_event_has_the_fields_of_the_innermost_span_that_has_them(steps in steps()) {
+        let config = Config { level: "info,t=info".to_owned(), ..Config::default() };
+        let text = logged(&config, |_| run(&steps));
+        let read: Vec<Json> = text.lines().map(|line| {
+            let mut fields: Map<String, Json> = serde_json::from_str(line).unwrap();
+            fields.retain(|name, _| ["a", "b", "c"].contains(&name.as_str()));
+            Json::Object(fields)
+        }).collect();
+        prop_assert_eq!(read, expected(&steps));
+    }
 }

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "the reference for the calendar is arithmetic"
+)]
+
 use super::*;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -164,5 +169,24 @@ proptest! {
         if number.is_finite() {
             prop_assert_eq!(text.parse::<f64>().unwrap(), number);
         }
+    }
+
+    /// Times are those of the calendar, by the rule that Howard Hinnant gives for days since 1970.
+    #[test]
+    fn a_time_is_that_of_the_calendar(seconds in 0..253_000_000_000_u64, micros in 0..1_000_000_u32) {
+        let mut out = Vec::new();
+        timestamp(&mut out, Duration::new(seconds, micros * 1000));
+        let (days, second) = (seconds as i64 / 86_400, seconds % 86_400);
+        let shifted = days + 719_468;
+        let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        let expected = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z");
+        prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

@@ -1,5 +1,6 @@
 use super::super::tests::Written;
 use super::*;
+use proptest::prelude::*;
 
 fn dropped() -> IntCounter {
     IntCounter::new("orchestrator_log_lines_dropped_total", "help").unwrap()
@@ -163,4 +164,80 @@ fn standard_error_is_an_output() {
     let output = Output::stderr();
     assert_eq!(output.is_terminal(), io::stderr().is_terminal());
     assert!(format!("{output:?}").starts_with("Output { is_terminal: "));
+}
+
+/// What may happen to a sink of a hundred bytes.
+#[derive(Clone, Debug)]
+enum Step {
+    Take(usize),
+    Hurry,
+    Flush,
+    /// The output takes nothing while so many lines of ten bytes come.
+    Stall(usize),
+    Clone,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (2..120_usize).prop_map(Step::Take),
+        1 => Just(Step::Hurry),
+        2 => Just(Step::Flush),
+        1 => (0..30_usize).prop_map(Step::Stall),
+        1 => Just(Step::Clone),
+    ];
+    prop::collection::vec(step, 0..40)
+}
+
+/// Lines that are told apart by their number.
+struct Lines {
+    sink: Sink,
+    taken: Vec<String>,
+}
+
+impl Lines {
+    fn take(&mut self, length: usize) {
+        let line = format!("{:0width$}\n", self.taken.len(), width = length.saturating_sub(1));
+        self.sink.take(line.as_bytes());
+        self.taken.push(line);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever happens, each line is written once, whole and in order, or it is dropped and counted; and a sink that was
+    /// flushed takes at least what it has room for.
+    #[test]
+    fn each_line_is_written_or_counted(steps in steps()) {
+        let (sink, written, dropped) = open(100);
+        let mut lines = Lines { sink, taken: Vec::new() };
+        let mut fitting = 0; // Whether a line as long as the buffer came when that was empty.
+        for step in &steps {
+            match step {
+                Step::Take(length) => lines.take(*length),
+                Step::Hurry => lines.sink.hurry(),
+                Step::Flush => {
+                    prop_assert!(lines.sink.flush());
+                    lines.take(100);
+                    fitting = 1;
+                    prop_assert!(lines.sink.flush());
+                }
+                Step::Stall(count) => {
+                    let stopped = written.stop();
+                    (0..*count).for_each(|_| lines.take(10));
+                    drop(stopped);
+                }
+                Step::Clone => lines.sink = lines.sink.clone(),
+            }
+        }
+        lines.sink.close();
+        let text = written.text();
+        let kept: Vec<&str> = text.split_inclusive('\n').collect();
+        let mut all = lines.taken.iter();
+        for line in &kept {
+            prop_assert!(all.any(|taken| taken == line), "{line:?} was not taken, or not then");
+        }
+        prop_assert_eq!((kept.len() as u64).checked_add(dropped.get()), Some(lines.taken.len() as u64));
+        prop_assert!(kept.iter().filter(|line| line.len() == 100).count() >= fitting);
+    }
 }

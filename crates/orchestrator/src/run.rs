@@ -1,0 +1,90 @@
+//! The life of the program on one screen: build, serve, drain.
+
+use crate::{OrchestratorError, core::Cores, wiring::Wiring};
+use orchestrator_config::Config;
+use orchestrator_gateway::{Director, Stage};
+use std::time::Duration;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, timeout},
+};
+
+/// Serves what `config` declares until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// What keeps the program from starting; a bug that ended a stage; or, after a signal, that requests were dropped.
+pub fn run(config: Config) -> Result<(), OrchestratorError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| OrchestratorError::System {
+        what: "a runtime",
+        source,
+    })?;
+    runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let wiring = Wiring::new(&config)?;
+        let shutdown = config.shutdown.clone();
+        let (cores, director) = wiring.start(&config)?;
+        director.enter(Stage::Ready);
+        tracing::info!(listen = %cores.address(), admin = %cores.admin_address(), cores = cores.len(), "ready");
+        tokio::select! {
+            () = signals.next() => {}
+            error = cores.failed() => return Err(error),
+        }
+        tracing::info!("leaving: SIGTERM or SIGINT");
+        tokio::select! {
+            drained = drain(&cores, &director, (shutdown.pre_stop(), shutdown.drain())) => drained,
+            () = signals.next() => Err(OrchestratorError::Interrupted),
+        }
+    })
+}
+
+/// Still takes requests for `pre_stop`; then finishes what runs within `grace`, and drops what is left.
+async fn drain(
+    cores: &Cores,
+    director: &Director,
+    (pre_stop, grace): (Duration, Duration),
+) -> Result<(), OrchestratorError> {
+    director.enter(Stage::Leaving);
+    tokio::time::sleep(pre_stop).await;
+    director.enter(Stage::Draining);
+    cores.close();
+    let began = Instant::now();
+    let drained = timeout(grace, cores.idle()).await.is_ok();
+    director.enter(Stage::Over);
+    cores.end().await;
+    tracing::info!(drained, took_ms = began.elapsed().as_millis(), "over");
+    if drained {
+        Ok(())
+    } else {
+        Err(OrchestratorError::Dropped)
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+// === impl Signals ===
+
+impl Signals {
+    fn new() -> Result<Self, OrchestratorError> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| OrchestratorError::System {
+                what: "a signal handler",
+                source,
+            })
+        };
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

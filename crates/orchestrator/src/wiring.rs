@@ -1,0 +1,224 @@
+//! Who is who: the only place that knows all parts by name.
+
+use crate::{
+    OrchestratorError,
+    core::{Build, Cores},
+};
+use orchestrator_assemble::Assemble;
+use orchestrator_config::Config;
+use orchestrator_core::{Env, Ledger, LineMetrics, Live, Tasks};
+use orchestrator_dedup::Dedup;
+use orchestrator_gateway::{Director, Gateway, Listed, Parts as DoorParts, life};
+use orchestrator_inference::{Inference, WorkerSpec};
+use orchestrator_pipeline::{Gate, Parts, Size, Sizes, start};
+use orchestrator_post_process::PostProcess;
+use orchestrator_rag::Rag;
+use orchestrator_stream::Stream;
+use orchestrator_telemetry::{Logs, Registry, log};
+use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
+
+/// The parts that all cores share, built.
+pub(crate) struct Wiring {
+    env: Env,
+    registry: Registry,
+    logs: Logs,
+    ledger: Arc<Ledger>,
+    worker: WorkerSpec,
+    models: Vec<Listed>,
+    threads: usize,
+}
+
+// === impl Wiring ===
+
+impl Wiring {
+    /// Starts logs and metrics, and builds what all cores share.
+    pub(crate) fn new(config: &Config) -> Result<Self, OrchestratorError> {
+        let env = Env::system();
+        let registry = Registry::new(env!("CARGO_PKG_VERSION"), env.unix_time())?;
+        let clock = env.clone();
+        let clock = Arc::new(move || clock.unix_time());
+        let logs = log::start(&config.telemetry, log::Output::stderr(), clock, registry.metrics())?;
+        log::panics(&logs);
+        let answers = &config.pipeline.answers;
+        let ledger = Ledger::new(
+            answers.max_answer_bytes,
+            answers.max_log_bytes,
+            config.server.max_in_flight,
+        );
+        let (worker, models) = worker(config, &env, &registry)?;
+        let cores = || available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = config.server.threads.unwrap_or_else(cores);
+        warn(config);
+        Ok(Wiring {
+            env,
+            registry,
+            logs,
+            ledger,
+            worker,
+            models,
+            threads,
+        })
+    }
+
+    /// Binds the listeners, starts a line on each core, and opens the doors.
+    pub(crate) fn start(self, config: &Config) -> Result<(Cores, Director), OrchestratorError> {
+        let gateway = Gateway::bind(config.server.listen, config.server.admin_listen)?;
+        let addresses = (
+            gateway.address().unwrap_or(config.server.listen),
+            gateway.admin_address().unwrap_or(config.server.admin_listen),
+        );
+        let (director, life) = life();
+        let builds = self.builds(config)?;
+        let doors = DoorParts {
+            config: Arc::new(config.server.clone()),
+            env: self.env.clone(),
+            life: life.clone(),
+            access: self.logs.access(),
+            metrics: orchestrator_gateway::Metrics::register(self.registry.metrics())?,
+            registry: self.registry.clone(),
+            admin_token: admin_token(config).into(),
+            models: self.models.clone(),
+        };
+        let open = |lines| gateway.open(doors, lines);
+        let cores = Cores::start(builds, &life, self.ledger, (addresses, self.logs), open)?;
+        Ok((cores, director))
+    }
+
+    fn builds(&self, config: &Config) -> Result<Vec<Build>, OrchestratorError> {
+        let metrics = self.registry.metrics();
+        let stages = &config.pipeline.stages;
+        let line_metrics = LineMetrics::register(metrics)?;
+        let gate_metrics = orchestrator_pipeline::Metrics::register(metrics, self.ledger.clone())?;
+        let dedup_metrics = orchestrator_dedup::Metrics::register(metrics)?;
+        let dedup = Live::fixed(config.pipeline.deduplication.clone());
+        let dedup = Arc::new(Dedup::new(dedup, self.ledger.clone(), dedup_metrics));
+        let rag = Rag::new(stages.rag.clone(), None, orchestrator_rag::Metrics::register(metrics)?);
+        let filters = orchestrator_post_process::Metrics::register(metrics)?;
+        let credits = self.worker.guard().slots().max().saturating_add(self.threads);
+        let shared = Shared {
+            dedup,
+            gate: Gate::new(
+                credits,
+                Live::fixed(config.pipeline.lanes.clone()),
+                gate_metrics.clone(),
+            ),
+            rag: Arc::new(rag),
+            assemble: Arc::new(Assemble::build(&stages.assemble)?),
+            post_process: Arc::new(PostProcess::build(&stages.post_process, &filters)?),
+        };
+        let line = |core| {
+            let (shared, worker, ledger, sizes) =
+                (shared.clone(), self.worker.clone(), self.ledger.clone(), sizes(config));
+            let metrics = (line_metrics.clone(), gate_metrics.clone());
+            let build = move |tasks: Tasks| {
+                let worker = worker.for_core(core, &|name| std::env::var(name).ok())?;
+                Ok(start(
+                    shared.parts(Inference::new(Arc::new(worker))),
+                    sizes,
+                    ledger,
+                    tasks,
+                    metrics,
+                ))
+            };
+            Box::new(build) as Build
+        };
+        Ok((0..self.threads).map(line).collect())
+    }
+}
+
+/// The stages that serve the lines of all cores.
+#[derive(Clone)]
+struct Shared {
+    dedup: Arc<Dedup>,
+    gate: Gate,
+    rag: Arc<Rag>,
+    assemble: Arc<Assemble>,
+    post_process: Arc<PostProcess>,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn parts(self, inference: Inference) -> Parts {
+        let Shared {
+            dedup,
+            gate,
+            rag,
+            assemble,
+            post_process,
+        } = self;
+        Parts {
+            dedup,
+            gate,
+            rag,
+            assemble,
+            inference: Arc::new(inference),
+            post_process,
+            stream: Arc::new(Stream),
+        }
+    }
+}
+
+fn sizes(config: &Config) -> Sizes {
+    let stages = &config.pipeline.stages;
+    let size = |width, capacity| Size {
+        width: Live::fixed(width),
+        capacity,
+    };
+    Sizes {
+        dedup: size(stages.dedup.width, stages.dedup.capacity),
+        gate: size(config.server.max_in_flight, stages.dedup.capacity),
+        rag: size(stages.rag.width, stages.rag.capacity),
+        assemble: size(stages.assemble.width, stages.assemble.capacity),
+        inference: size(stages.inference.width, stages.inference.capacity),
+        post_process: size(stages.post_process.width, stages.post_process.capacity),
+        stream: size(stages.stream.width, stages.stream.capacity),
+    }
+}
+
+/// The one worker, and the models that clients may ask it for.
+fn worker(config: &Config, env: &Env, registry: &Registry) -> Result<(WorkerSpec, Vec<Listed>), OrchestratorError> {
+    let stage = &config.pipeline.stages.inference;
+    let (name, worker) = config.worker().ok_or_else(|| orchestrator_inference::Error::BaseUrl {
+        worker: stage.worker.clone(),
+        reason: "no such worker".to_owned(),
+    })?;
+    let owned_by = worker.provider.as_str().to_owned();
+    let models = stage.model.iter().chain(&worker.model).map(|id| Listed {
+        id: id.clone(),
+        owned_by: owned_by.clone(),
+    });
+    let mut models: Vec<Listed> = models.collect();
+    models.dedup();
+    if models.is_empty() {
+        models.push(Listed {
+            id: name.to_owned(),
+            owned_by,
+        });
+    }
+    let metrics = orchestrator_inference::Metrics::register(registry.metrics())?;
+    let resilience = &config.pipeline.resilience;
+    Ok((
+        WorkerSpec::new(name, worker, stage, resilience, (env.clone(), metrics)),
+        models,
+    ))
+}
+
+fn admin_token(config: &Config) -> String {
+    let lookup = |name: &str| std::env::var(name).ok();
+    config
+        .server
+        .admin_token
+        .resolve(lookup, |path| std::fs::read_to_string(path))
+        .unwrap_or_default()
+}
+
+/// What an operator should know before the first request.
+fn warn(config: &Config) {
+    if !config.server.listen.ip().is_loopback() {
+        tracing::warn!(listen = %config.server.listen, "everybody who reaches this address may ask: no key is asked for");
+    }
+    if config.pipeline.stages.rag.enabled {
+        tracing::warn!("retrieval is on but has no documents: requests go on without passages");
+    }
+}

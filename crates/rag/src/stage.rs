@@ -1,0 +1,106 @@
+//! The stage: asks the retriever with the last user message, and goes on without passages when it has none in time.
+
+use crate::{Config, Metrics, metrics::Outcome};
+use orchestrator_core::{
+    Code, Cx, Failure, Flow, Grounded, Passage, Request, Retriever, Role, Stage, StageName, Text, Unique,
+};
+use std::{fmt, sync::Arc};
+use tokio::time::{Instant, timeout};
+
+/// The longest question that is asked, in bytes; what comes after says little about what to look for.
+const MAX_QUESTION: usize = 4096;
+
+/// Looks for passages that ground an answer.
+pub struct Rag {
+    config: Config,
+    retriever: Option<Arc<dyn Retriever>>,
+    metrics: Metrics,
+}
+
+// === impl Rag ===
+
+impl Rag {
+    /// A stage that asks `retriever`. Switched off, or without one, it passes requests on at once.
+    pub fn new(config: Config, retriever: Option<Arc<dyn Retriever>>, metrics: Metrics) -> Self {
+        let retriever = retriever.filter(|_| config.enabled);
+        Rag {
+            config,
+            retriever,
+            metrics,
+        }
+    }
+
+    async fn passages(&self, retriever: &dyn Retriever, request: &Request) -> Result<Vec<Passage>, Failure> {
+        let started = Instant::now();
+        let question = question(request);
+        let found = timeout(self.config.timeout(), retriever.retrieve(&question, self.config.top_k)).await;
+        let outcome = match &found {
+            Err(_) => Outcome::Timeout,
+            Ok(Err(_)) => Outcome::Failed,
+            Ok(Ok(passages)) if passages.is_empty() => Outcome::Empty,
+            Ok(Ok(_)) => Outcome::Found,
+        };
+        self.metrics.ended(outcome, started.elapsed());
+        match found {
+            Ok(Ok(passages)) => Ok(within(passages, self.config.max_context_tokens)),
+            Ok(Err(failure)) => self.without(&failure.to_string()),
+            Err(_) => self.without(&format!("nothing was found within {} ms", self.config.timeout_ms)),
+        }
+    }
+
+    fn without(&self, reason: &str) -> Result<Vec<Passage>, Failure> {
+        tracing::debug!(reason, "a request goes on ungrounded");
+        match self.config.required {
+            true => Err(Failure::new(
+                Code::RetrievalFailed,
+                "The documents cannot be searched now. Try again later.",
+            )),
+            false => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Stage for Rag {
+    const NAME: StageName = StageName::Rag;
+    type In = Unique;
+    type Out = Grounded;
+
+    async fn run(&self, _: &mut Cx, Unique(request): Unique) -> Result<Flow<Grounded>, Failure> {
+        let passages = match &self.retriever {
+            Some(retriever) => self.passages(&**retriever, &request).await?,
+            None => Vec::new(),
+        };
+        Ok(Flow::Next(Grounded { request, passages }))
+    }
+}
+
+impl fmt::Debug for Rag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rag")
+            .field("config", &self.config)
+            .field("retrieves", &self.retriever.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The last user message, as far as it is asked.
+fn question(request: &Request) -> Text {
+    let asked = request.messages.iter().rfind(|message| message.role == Role::User);
+    let text = asked.map(|message| message.text()).unwrap_or_default();
+    let end = text.floor_char_boundary(MAX_QUESTION);
+    text.get(..end).map(Text::from).unwrap_or_default()
+}
+
+/// The best passages, while they fit; a token counts as four bytes.
+fn within(passages: Vec<Passage>, max_tokens: usize) -> Vec<Passage> {
+    let mut left = max_tokens.saturating_mul(4);
+    let fits = |passage: &Passage| {
+        let rest = left.checked_sub(passage.text.len());
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    passages.into_iter().take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs the benchmarks. Those that count instructions are compared with benches/baseline.tsv: more than 10 % above it,
+# a benchmark that is gone, and one that the baseline does not know fail.
+#   --update     makes the counts of now the baseline
+#   --criterion  measures times too; they inform and never fail
+#
+# A file in benches/benches that uses gungraun counts instructions, one that uses criterion measures times.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
+
+update=()
+times=false
+for option in "$@"; do
+    case $option in
+        --update) update=(--update) ;;
+        --criterion) times=true ;;
+        *) echo "usage: bench_all.sh [--update] [--criterion]" >&2; exit 2 ;;
+    esac
+done
+
+# benches LIBRARY: the benchmarks that use it.
+benches() {
+    grep -l --recursive "^use $1::" benches/benches --include '*.rs' | xargs --no-run-if-empty -n 1 basename -s .rs | sort
+}
+
+# The version of the runner must be that of the library.
+runner=$(grep -A 1 '^name = "gungraun"$' Cargo.lock | sed -n 's/^version = "\(.*\)"$/\1/p')
+debian_package valgrind valgrind
+cargo_tool gungraun-runner "$runner"
+
+counts=$(mktemp)
+trap 'rm -f "$counts"' EXIT
+for bench in $(benches gungraun); do
+    cargo bench --quiet -p orchestrator-benches --bench "$bench" -- --output-format=json >>"$counts"
+done
+if $times; then
+    for bench in $(benches criterion); do
+        cargo bench --quiet -p orchestrator-benches --bench "$bench" || echo "$bench failed; times only inform" >&2
+    done
+fi
+gates bench "$counts" benches/baseline.tsv "${update[@]}"

@@ -25,7 +25,7 @@ benches() {
 
 # The version of the runner must be that of the library.
 runner=$(grep -A 1 '^name = "gungraun"$' Cargo.lock | sed -n 's/^version = "\(.*\)"$/\1/p')
-debian_package valgrind valgrind
+debian_package valgrind command -v valgrind
 cargo_tool gungraun-runner "$runner"
 
 counts=$(mktemp)

@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
 
 # The compiler writes profiles of LLVM 22, so its tools must be of that version. They are named here, or cargo-llvm-cov
 # would change the toolchain to get some.
-debian_package llvm-cov-22 llvm-22
+debian_package llvm-22 command -v llvm-cov-22
 cargo_tool cargo-llvm-cov 0.9.1
 export LLVM_COV=llvm-cov-22 LLVM_PROFDATA=llvm-profdata-22 CARGO_LLVM_COV_SETUP=no
 cargo llvm-cov --workspace --exclude orchestrator-benches --ignore-filename-regex '/(testkit|scripts|tests)/' "$@"

@@ -22,6 +22,6 @@ audit() {
 case ${1:-both} in
     deny) deny ;;
     audit) audit ;;
-    both) deny && audit ;;
+    both) deny; audit ;;
     *) echo "usage: dependency_check.sh [deny|audit]" >&2; exit 2 ;;
 esac

@@ -19,17 +19,18 @@ cargo_tool() {
     fi
 }
 
-# debian_package PROGRAM PACKAGE: makes the program available from Debian.
+# debian_package PACKAGE CHECK...: installs the package from Debian unless the check passes.
 debian_package() {
-    command -v "$1" >/dev/null || PATH=$PATH:/usr/sbin command -v "$1" >/dev/null && return
-    echo "installing the package $2"
-    local as=()
+    local package=$1 as=()
+    shift
+    if "$@" >/dev/null 2>&1; then return; fi
+    echo "installing the package $package"
     if [[ $(id -u) != 0 ]]; then
-        command -v sudo >/dev/null || { echo "$1 is missing: install the package $2" >&2; return 1; }
+        command -v sudo >/dev/null || { echo "this needs the package $package" >&2; return 1; }
         as=(sudo -n)
     fi
-    "${as[@]}" apt-get update -qq </dev/null &&
-        "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$2" </dev/null >/dev/null
+    "${as[@]}" apt-get update -qq </dev/null && "${as[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq -y --no-install-recommends "$package" </dev/null >/dev/null
 }
 
 gates() {

@@ -1,1 +1,1 @@
-//! e2e
+//! Tests of the program as a whole; they stand in `tests/`.

@@ -52,7 +52,11 @@ async fn drain(
     let drained = timeout(grace, cores.idle()).await.is_ok();
     director.enter(Stage::Over);
     cores.end().await;
-    tracing::info!(drained, took_ms = began.elapsed().as_millis(), "over");
+    tracing::info!(
+        drained,
+        took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "over"
+    );
     if drained {
         Ok(())
     } else {

@@ -113,7 +113,7 @@ impl<T> Room<T> {
     fn rise(&mut self, now: Instant, step: Duration) {
         for (from, to) in [(Priority::Normal, Priority::High), (Priority::Low, Priority::Normal)] {
             while let Some((number, mut waiting)) = self.take_due(from, now) {
-                waiting.rises_at = now.checked_add(step).unwrap_or(now);
+                waiting.rises_at = waiting.rises_at.checked_add(step).unwrap_or(now);
                 self.lane(to).insert(number, waiting);
             }
         }

@@ -103,18 +103,21 @@ fn get() -> Outgoing<'static> {
 impl Peer {
     /// Reads one request: its head, and its body by `content-length`.
     async fn hears(&mut self) -> String {
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            request.push(self.0.read_u8().await.expect("a whole head"));
-        }
-        let head = String::from_utf8(request).unwrap();
-        let length = head
-            .split("content-length: ")
-            .nth(1)
-            .and_then(|rest| rest.split("\r\n").next());
-        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
-        self.0.read_exact(&mut body).await.expect("a whole body");
-        head + std::str::from_utf8(&body).unwrap()
+        let request = async {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(self.0.read_u8().await.expect("a whole head"));
+            }
+            let head = String::from_utf8(head).unwrap();
+            let length = head
+                .split("content-length: ")
+                .nth(1)
+                .and_then(|rest| rest.split("\r\n").next());
+            let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+            self.0.read_exact(&mut body).await.expect("a whole body");
+            head + std::str::from_utf8(&body).unwrap()
+        };
+        soon(request).await
     }
 
     async fn says(&mut self, text: impl AsRef<[u8]>) {
@@ -141,8 +144,14 @@ impl Peer {
     /// Waits until the other side has closed the connection, dropping what it still says.
     async fn sees_the_end(&mut self) {
         let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).await.unwrap();
+        soon(self.0.read_to_end(&mut rest)).await.unwrap();
     }
+}
+
+/// Fails instead of waiting for ever: the clock is paused, so it runs out only when nothing else can happen.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    let patience = tokio::time::timeout(Duration::from_secs(86_400), future);
+    patience.await.expect("the other side does its part")
 }
 
 /// Sends a request to a peer that hears it, answers, and ends if told to; gives status and body.
@@ -158,7 +167,7 @@ async fn ask(wire: &Wire, peer: &mut Peer, answer: impl AsRef<[u8]>, end: bool) 
         let body = incoming.body.collect(1 << 20).await?;
         Ok((incoming.status, String::from_utf8_lossy(&body).into_owned()))
     };
-    tokio::join!(call, serve).0
+    soon(async { tokio::join!(call, serve).0 }).await
 }
 
 /// Cuts `input` at `places`; they may come in any order and fall together.

@@ -340,7 +340,7 @@ proptest! {
                 sleep(Duration::from_millis(1)).await;
                 Ok((0..size).map(|_| text("token")).collect())
             });
-            let pause = stream::once(sleep(Duration::from_millis(1))).filter_map(|()| async { None });
+            let pause = stream::iter([()]).then(|()| sleep(Duration::from_millis(1))).filter_map(|()| async { None });
             let end = pause.chain(stream::iter([Ok(vec![finish(FinishReason::Stop)])]));
             let end = done(Stream.run(&mut cx, reply(paced.chain(end))).await);
             let bytes = in_ledger.bytes();
@@ -359,4 +359,28 @@ proptest! {
         prop_assert!(bytes <= limit.saturating_add(last), "{} bytes", bytes);
         prop_assert_eq!(ledger.bytes(), 0);
     }
+}
+
+/// A timeline: what a worker sends at which virtual millisecond, and what a listener hears when.
+#[tokio::test(start_paused = true)]
+async fn a_listener_hears_each_burst_when_it_comes() {
+    let (mut cx, answer) = open(Ledger::generous());
+    let script = [(0, "Once", 1), (10, " upon", 3), (10, " a", 1), (25, " time", 2)];
+    let started = Instant::now();
+    let events = stream::iter(script).then(move |(at, word, times)| async move {
+        tokio::time::sleep_until(started.checked_add(Duration::from_millis(at)).unwrap()).await;
+        Ok((0..times).map(|_| text(word)).collect::<Vec<Chunk>>())
+    });
+    let end = stream::iter([Ok(vec![finish(FinishReason::Stop)])]);
+    let writing = async {
+        let flow = Stream.run(&mut cx, reply(events.chain(end))).await;
+        assert_eq!(done(flow).finish, FinishReason::Stop);
+        drop(cx);
+    };
+    let heard = answer.filter_map(|chunks| async move {
+        let at = started.elapsed().as_millis();
+        chunks.ok().map(|chunks| format!("{at}{}", said(&chunks)))
+    });
+    let (heard, ()) = futures_util::future::join(heard.collect::<Vec<String>>(), writing).await;
+    assert_eq!(heard, ["0Once", "10 upon upon upon a", "25 time time"]);
 }

@@ -130,6 +130,21 @@ async fn a_connection_is_kept_for_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_comes_back_closes_those_that_waited_too_long() {
+    let (wire, script, mut peers) = world(2, 1 << 16);
+    let (incoming, _) = tokio::join!(
+        wire.send(get()),
+        peers[0].answers("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
+    );
+    ok(&wire, &mut peers[1]).await;
+    advance(MINUTE + Duration::from_millis(1)).await;
+    peers[0].says("ok").await;
+    assert_eq!(incoming.unwrap().body.collect(2).await.unwrap(), "ok");
+    peers[1].sees_the_end().await;
+    assert_eq!((script.dialed(), wire.pool.len()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn idle_connections_are_bounded_and_the_oldest_goes_first() {
     const COUNT: usize = 130;
     let (wire, script, mut peers) = world(COUNT, 1 << 12);

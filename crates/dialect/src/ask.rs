@@ -1,53 +1,42 @@
 //! The plain face: a question as one text, or a conversation, without the rest of an API.
 
-use crate::json::{Fields, describe};
+use crate::json::{Fields, body_text, brief, wrong};
 use bytes::Bytes;
 use orchestrator_core::Failure;
-use serde_json::value::RawValue;
 
 /// Turns `{prompt | messages, model?, stream?}` into the body of a chat completion. Other fields are refused, since this
-/// face promises nothing about them.
+/// face promises nothing about them; the values are checked where the chat completion is read.
 pub fn to_chat(body: Bytes) -> Result<Bytes, Failure> {
-    let fields = Fields::read(&body)?;
-    let (mut prompt, mut messages, mut kept) = (None, None, Vec::new());
-    for (name, value) in &fields.0 {
-        match &**name {
-            "prompt" => prompt = Some(*value),
-            "messages" => messages = Some(*value),
-            "model" | "stream" => kept.push((name, *value)),
-            other => {
-                let shown: String = other.chars().take(40).collect();
-                let text = format!("`{shown}` is not known here: use prompt or messages, model and stream.");
-                return Err(Failure::invalid(shown, text));
-            }
-        }
-    }
+    let body = body_text(body)?;
+    let fields = Fields::read(&body, "")?;
     let mut chat = String::with_capacity(body.len().saturating_add(64));
     chat.push_str("{\"messages\":");
-    match (prompt, messages) {
-        (Some(prompt), None) => push_question(&mut chat, prompt)?,
+    match (fields.get("prompt"), fields.get("messages")) {
+        (Some(prompt), None) => push_question(&mut chat, prompt.get())?,
         (None, Some(messages)) => chat.push_str(messages.get()),
         (None, None) => return Err(Failure::invalid("prompt", "Give a `prompt`, or `messages`.")),
         (Some(_), Some(_)) => return Err(Failure::invalid("prompt", "Give a `prompt` or `messages`, not both.")),
     }
-    for (name, value) in kept {
-        chat.push_str(",\"");
-        chat.push_str(name);
-        chat.push_str("\":");
-        chat.push_str(value.get());
+    for (name, value) in &fields.0 {
+        match &**name {
+            "prompt" | "messages" => {}
+            "model" | "stream" => chat.extend([",\"", name, "\":", value.get()]),
+            other => {
+                let name = brief(other);
+                let text = format!("`{name}` is not known here: use prompt or messages, model and stream.");
+                return Err(Failure::invalid(name, text));
+            }
+        }
     }
     chat.push('}');
     Ok(chat.into())
 }
 
-fn push_question(chat: &mut String, prompt: &RawValue) -> Result<(), Failure> {
-    if !prompt.get().starts_with('"') {
-        let text = format!("`prompt` must be a text, found {}.", describe(prompt));
-        return Err(Failure::invalid("prompt", text));
+fn push_question(chat: &mut String, prompt: &str) -> Result<(), Failure> {
+    if !prompt.starts_with('"') || prompt == "\"\"" {
+        return Err(wrong("prompt", "a text that is not empty", prompt));
     }
-    chat.push_str("[{\"role\":\"user\",\"content\":");
-    chat.push_str(prompt.get());
-    chat.push_str("}]");
+    chat.extend(["[{\"role\":\"user\",\"content\":", prompt, "}]"]);
     Ok(())
 }
 

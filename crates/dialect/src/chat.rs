@@ -3,6 +3,9 @@
 mod collector;
 mod event;
 mod parse;
+mod render;
+mod scan;
+pub(crate) mod turn;
 mod writer;
 
 pub(crate) use event::{read_event, read_whole};
@@ -11,22 +14,14 @@ pub use collector::Collector;
 pub use parse::{Parsed, parse_request};
 pub use writer::EventWriter;
 
-use orchestrator_core::{FinishReason, Head, RequestId};
+use orchestrator_core::{Head, RequestId};
 
-/// The answer's id for clients: the worker's, or one made of the request's.
+/// The answer's id for clients: the worker's, so that rendered events agree with passed ones, or one made of the request's.
+/// Of the foreign dialects only Messages has ids, which begin with `msg_`; clients expect `chatcmpl-`.
 pub(crate) fn answer_id(head: &Head, id: RequestId) -> String {
-    match head.id.is_empty() {
-        true => id.to_string().replace("req_", "chatcmpl-"),
-        false => head.id.to_string(),
-    }
-}
-
-/// A worker's word for the finish; words that OpenAI does not know count as `stop`.
-pub(crate) fn finish_reason(word: &str) -> FinishReason {
-    match word {
-        "length" | "max_tokens" => FinishReason::Length,
-        "tool_calls" | "function_call" => FinishReason::ToolCalls,
-        "content_filter" => FinishReason::ContentFilter,
-        _ => FinishReason::Stop,
+    match &*head.id {
+        "" => id.to_string().replacen("req_", "chatcmpl-", 1),
+        foreign if foreign.starts_with("msg_") => format!("chatcmpl-{foreign}"),
+        own => own.to_owned(),
     }
 }

@@ -1,12 +1,21 @@
-//! What a worker speaks.
+//! What a worker speaks, and what it says of its answer beside the answer itself.
 
-use orchestrator_core::{Dialect, Text};
+use crate::json::Str;
+use orchestrator_core::{Chunk, Delta, Dialect, Event, Text};
+use smallvec::SmallVec;
+
+/// What an event says.
+pub(crate) type Deltas = SmallVec<[Delta; 1]>;
 
 /// What a worker speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// OpenAI Chat Completions over JSON and SSE; vLLM and llama.cpp speak it too.
     Chat,
+    /// Anthropic Messages over JSON and SSE.
+    Messages,
+    /// Ollama's `/api/chat` over JSON and NDJSON.
+    Ollama,
 }
 
 /// What a worker says of its answer beside the answer itself.
@@ -27,6 +36,38 @@ impl Protocol {
     pub fn dialect(self) -> Dialect {
         match self {
             Protocol::Chat => Dialect::Chat,
+            Protocol::Messages => Dialect::Messages,
+            Protocol::Ollama => Dialect::Ollama,
+        }
+    }
+
+    /// What a worker's event, or its whole answer, says, beside the event.
+    pub(crate) fn chunk(self, data: &Text, deltas: Deltas, whole: bool) -> Chunk {
+        let event = Event {
+            dialect: self.dialect(),
+            whole,
+            data: data.as_bytes().clone(),
+        };
+        Chunk {
+            event: Some(event),
+            deltas,
+        }
+    }
+}
+
+// === impl Meta ===
+
+impl Meta {
+    /// Learns what is not known yet; later events repeat the first.
+    pub(crate) fn learn(&mut self, data: &Text, id: Str<'_>, model: Str<'_>, created: u64) {
+        if self.id.is_empty() {
+            self.id = id.shared(data).unwrap_or_default();
+        }
+        if self.model.is_empty() {
+            self.model = model.shared(data).unwrap_or_default();
+        }
+        if self.created == 0 {
+            self.created = created;
         }
     }
 }

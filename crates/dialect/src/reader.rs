@@ -1,17 +1,35 @@
 //! A worker's stream, read from bytes that are split anywhere: all chunks that are complete, each with its event.
 
-use crate::{Meta, Protocol, chat::read_event, sse::Events};
-use orchestrator_core::{Chunk, Code, Failure, Kind};
+use crate::{
+    Meta, Protocol, chat,
+    error::{failure, truncated},
+    frames::{Frame, Frames, Framing},
+    messages, ollama,
+};
+use orchestrator_core::{Chunk, Code, Failure, Kind, Text};
+
+/// The most choices that an answer may have, as in a request.
+const MAX_CHOICES: u32 = 128;
 
 /// Reads the stream of one answer.
 #[derive(Debug)]
 pub struct Reader {
-    protocol: Protocol,
-    events: Events,
+    frames: Frames,
+    decoder: Decoder,
     meta: Meta,
     anything: bool,
-    finished: bool,
+    /// The choices that have said something, and those that are finished, as bits.
+    begun: u128,
+    finished: u128,
     over: bool,
+}
+
+/// What the events are read as, with what that has to remember.
+#[derive(Debug)]
+enum Decoder {
+    Chat,
+    Messages(messages::Progress),
+    Ollama(ollama::Progress),
 }
 
 // === impl Reader ===
@@ -19,12 +37,18 @@ pub struct Reader {
 impl Reader {
     /// A reader of what a worker that speaks `protocol` streams.
     pub fn new(protocol: Protocol) -> Self {
+        let (framing, decoder) = match protocol {
+            Protocol::Chat => (Framing::Sse, Decoder::Chat),
+            Protocol::Messages => (Framing::Sse, Decoder::Messages(messages::Progress::default())),
+            Protocol::Ollama => (Framing::Lines, Decoder::Ollama(ollama::Progress::default())),
+        };
         Reader {
-            protocol,
-            events: Events::default(),
+            frames: Frames::new(framing),
+            decoder,
             meta: Meta::default(),
             anything: false,
-            finished: false,
+            begun: 0,
+            finished: 0,
             over: false,
         }
     }
@@ -35,35 +59,31 @@ impl Reader {
         if self.over {
             return Ok(());
         }
-        self.events.feed(bytes);
-        while let Some(data) = self.events.next()? {
-            if data.trim_ascii() == b"[DONE]" {
-                self.over = true;
+        self.frames.feed(bytes)?;
+        while let Some(frame) = self.frames.next()? {
+            let (chunk, last) = self.read(frame)?;
+            if let Some(chunk) = chunk {
+                self.count(&chunk)?;
+                out.push(chunk);
+            }
+            if last {
                 return self.end();
             }
-            self.anything = true;
-            let chunk = match self.protocol {
-                Protocol::Chat => read_event(&data, &mut self.meta)?,
-            };
-            self.finished |= chunk
-                .deltas
-                .iter()
-                .any(|delta| delta.choice == 0 && matches!(delta.kind, Kind::Finish(_)));
-            out.push(chunk);
         }
         Ok(())
     }
 
-    /// The worker has closed the stream: a failure unless the answer was finished, since an answer that just ends is not
+    /// The worker has closed the stream: a failure unless every choice was finished, since an answer that just ends is not
     /// known to be whole.
     pub fn end(&mut self) -> Result<(), Failure> {
         self.over = true;
-        let text = match (self.finished, self.anything) {
-            (true, _) => return Ok(()),
-            (false, true) => "The worker's answer ended before it was finished.",
-            (false, false) => "The worker's stream ended without an answer.",
-        };
-        Err(Failure::new(Code::UpstreamTruncated, text))
+        if self.finished & 1 == 1 && self.begun & !self.finished == 0 {
+            return Ok(());
+        }
+        Err(truncated(match self.anything {
+            true => "The worker's answer ended before it was finished.",
+            false => "The worker's stream ended without an answer.",
+        }))
     }
 
     /// Whether the answer is complete, so that the rest of the body need not be waited for.
@@ -74,6 +94,39 @@ impl Reader {
     /// What the worker has said of the answer so far.
     pub fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    fn read(&mut self, frame: Frame) -> Result<(Option<Chunk>, bool), Failure> {
+        let data = Text::try_from(frame.data).map_err(|_| {
+            let text = "The worker sent an event that is not valid UTF-8.";
+            Failure::new(Code::UpstreamProtocol, text)
+        })?;
+        if frame.error {
+            return Err(failure(&data));
+        }
+        self.anything = true;
+        match &mut self.decoder {
+            Decoder::Chat if data.trim_ascii() == "[DONE]" => Ok((None, true)),
+            Decoder::Chat => chat::read_event(&data, &mut self.meta).map(|chunk| (Some(chunk), false)),
+            Decoder::Messages(progress) => progress.read(&data, &mut self.meta),
+            Decoder::Ollama(progress) => progress.read(&data, &mut self.meta),
+        }
+    }
+
+    fn count(&mut self, chunk: &Chunk) -> Result<(), Failure> {
+        for delta in &chunk.deltas {
+            if delta.choice >= MAX_CHOICES {
+                let text = format!("The worker sent more than {MAX_CHOICES} choices.");
+                return Err(Failure::new(Code::UpstreamProtocol, text));
+            }
+            let bit = 1_u128.wrapping_shl(delta.choice);
+            match delta.kind {
+                Kind::Finish(_) => self.finished |= bit,
+                Kind::Usage(_) => {}
+                _ => self.begun |= bit,
+            }
+        }
+        Ok(())
     }
 }
 

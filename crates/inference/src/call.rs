@@ -212,7 +212,7 @@ impl Idle {
     }
 }
 
-/// A server that does not stream answers in JSON even when asked to.
+/// A server that does not stream answers in JSON even when asked to; Ollama's lines of JSON have a type of their own.
 fn is_stream(incoming: &Incoming) -> bool {
     let content_type = incoming.headers.get("content-type").unwrap_or("text/event-stream");
     !content_type
@@ -258,7 +258,7 @@ fn refused(status: u16, said: Option<String>, pause: Option<Duration>) -> Failur
 
 /// Seconds, or a date; never below zero, never above a minute.
 fn retry_after(value: &str) -> Option<Duration> {
-    let seconds = value.trim().parse::<f64>().ok().filter(|seconds| seconds.is_finite());
+    let seconds = value.trim().parse::<f64>().ok().filter(|seconds| !seconds.is_nan());
     let pause = match seconds {
         Some(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_PAUSE),
         None => until(httpdate::parse_http_date(value.trim()).ok()?),

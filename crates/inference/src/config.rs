@@ -81,8 +81,12 @@ pub enum ProviderName {
     /// OpenAI's API, or a server that speaks it.
     #[serde(rename = "openai")]
     OpenAi,
+    /// Anthropic's Messages API.
+    Anthropic,
     /// The server of llama.cpp.
     LlamaCpp,
+    /// An Ollama server.
+    Ollama,
     /// A vLLM server.
     Vllm,
     /// No server: answers with the last user message, word by word.
@@ -198,7 +202,9 @@ impl WorkerConfig {
 
 impl ProviderName {
     /// All providers.
-    pub const ALL: [ProviderName; 4] = [
+    pub const ALL: [ProviderName; 6] = [
+        ProviderName::Anthropic,
+        ProviderName::Ollama,
         ProviderName::OpenAi,
         ProviderName::LlamaCpp,
         ProviderName::Vllm,
@@ -209,7 +215,9 @@ impl ProviderName {
     pub fn as_str(self) -> &'static str {
         match self {
             ProviderName::OpenAi => "openai",
+            ProviderName::Anthropic => "anthropic",
             ProviderName::LlamaCpp => "llama_cpp",
+            ProviderName::Ollama => "ollama",
             ProviderName::Vllm => "vllm",
             ProviderName::Echo => "echo",
         }

@@ -1,7 +1,9 @@
 //! Providers: where each one's servers are, and how they want to be asked. One file each.
 
+mod anthropic;
 mod echo;
 mod llama_cpp;
+mod ollama;
 mod openai;
 mod vllm;
 
@@ -13,7 +15,7 @@ use orchestrator_dialect::Protocol;
 use secrecy::{ExposeSecret, SecretString};
 
 /// How a provider's servers are asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Provider {
     /// What they speak.
     pub(crate) protocol: Protocol,
@@ -25,9 +27,16 @@ pub(crate) struct Provider {
     key_variable: Option<&'static str>,
     /// The path of a completion under the base URL.
     pub(crate) path: &'static str,
+    /// The header that carries the key, and what stands before the key in it.
+    key_header: (HeaderName, &'static str),
+    /// Headers of every request.
+    fixed_headers: &'static [(&'static str, &'static str)],
     /// What a base URL ends with, whether the configuration writes it or not.
     suffix: &'static str,
 }
+
+/// How most providers want the key.
+const BEARER: (HeaderName, &str) = (header::AUTHORIZATION, "Bearer ");
 
 /// A server of a provider, found and with its key.
 pub(crate) struct Place {
@@ -39,7 +48,9 @@ pub(crate) struct Place {
 pub(crate) fn provider(name: ProviderName) -> Option<Provider> {
     match name {
         ProviderName::OpenAi => Some(openai::PROVIDER),
+        ProviderName::Anthropic => Some(anthropic::PROVIDER),
         ProviderName::LlamaCpp => Some(llama_cpp::PROVIDER),
+        ProviderName::Ollama => Some(ollama::PROVIDER),
         ProviderName::Vllm => Some(vllm::PROVIDER),
         ProviderName::Echo => None,
     }
@@ -70,7 +81,11 @@ impl Provider {
             ),
         ];
         if let Some(key) = self.key(worker, config, lookup)? {
-            headers.push((header::AUTHORIZATION, bearer(worker, &key)?));
+            let (name, prefix) = &self.key_header;
+            headers.push((name.clone(), credential(worker, prefix, &key)?));
+        }
+        for (name, value) in self.fixed_headers {
+            headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
         }
         Ok(Place {
             base_url: format!("{base_url}{}", self.suffix),
@@ -100,8 +115,9 @@ impl Provider {
     }
 }
 
-fn bearer(worker: &str, key: &SecretString) -> Result<HeaderValue, Error> {
-    let value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()));
+/// A header value that is kept out of logs.
+fn credential(worker: &str, prefix: &str, key: &SecretString) -> Result<HeaderValue, Error> {
+    let value = HeaderValue::try_from(format!("{prefix}{}", key.expose_secret()));
     let mut value = value.map_err(|_| Error::Key {
         worker: worker.to_owned(),
         reason: "the key holds characters that no header may have".to_owned(),

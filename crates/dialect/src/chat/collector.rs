@@ -1,9 +1,9 @@
 //! An answer as one whole body for a client: the worker's own where it was whole, else put together from its deltas.
 
-use super::{answer_id, writer::Used};
+use super::{answer_id, render::write_usage};
 use bytes::Bytes;
-use orchestrator_core::{Chunk, Delta, Dialect, End, FinishReason, Head, Kind, RequestId};
-use serde::Serialize;
+use orchestrator_core::{Chunk, Delta, Dialect, End, FinishReason, Head, Kind, RequestId, Usage};
+use serde_json::{Value, json};
 
 /// Puts one answer together for one client.
 #[derive(Debug)]
@@ -13,7 +13,9 @@ pub struct Collector {
     /// The worker's own body, while nothing else was said.
     whole: Option<Bytes>,
     chunks: usize,
+    /// By index.
     choices: Vec<Choice>,
+    usage: Option<Usage>,
 }
 
 #[derive(Debug, Default)]
@@ -22,11 +24,12 @@ struct Choice {
     text: Option<String>,
     reasoning: Option<String>,
     refusal: Option<String>,
+    /// By index.
     calls: Vec<Call>,
     finish: Option<FinishReason>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Call {
     index: u32,
     id: String,
@@ -45,38 +48,42 @@ impl Collector {
             whole: None,
             chunks: 0,
             choices: Vec::new(),
+            usage: None,
         }
     }
 
     /// Adds a chunk.
     pub fn push(&mut self, chunk: &Chunk) {
-        let event = chunk
-            .event
-            .as_ref()
-            .filter(|event| event.whole && event.dialect == Dialect::Chat);
-        self.whole = event.filter(|_| self.chunks == 0).map(|event| event.data.clone());
+        let event = chunk.event.as_ref();
+        let event = event.filter(|event| event.whole && event.dialect == Dialect::Chat && self.chunks == 0);
+        self.whole = event.map(|event| event.data.clone());
         self.chunks = self.chunks.saturating_add(1);
         chunk.deltas.iter().for_each(|delta| self.add(delta));
     }
 
-    /// The whole body.
-    pub fn finish(self, head: &Head, end: &End) -> Bytes {
+    /// The whole body: the worker's own when it was the only chunk. A choice without a finish ends as the answer did.
+    pub fn finish(mut self, head: &Head, end: &End) -> Bytes {
         if let Some(whole) = self.whole {
             return whole;
         }
-        let completion = Completion {
-            id: answer_id(head, self.id),
-            object: "chat.completion",
-            created: if head.created == 0 { self.created } else { head.created },
-            model: &head.model,
-            choices: self.choices.iter().map(WireChoice::from).collect(),
-            usage: end.usage.map(Used::from),
-        };
-        serde_json::to_vec(&completion).unwrap_or_default().into()
+        self.choice(0);
+        let choices: Vec<Value> = self.choices.iter().map(|choice| choice.wire(end.finish)).collect();
+        let mut completion = json!({
+            "id": answer_id(head, self.id),
+            "object": "chat.completion",
+            "created": if head.created == 0 { self.created } else { head.created },
+            "model": &*head.model,
+            "choices": choices,
+        });
+        if let Some(usage) = end.usage.or(self.usage) {
+            insert(&mut completion, "usage", usage_json(&usage));
+        }
+        completion.to_string().into()
     }
 
     fn add(&mut self, delta: &Delta) {
-        if matches!(delta.kind, Kind::Usage(_)) {
+        if let Kind::Usage(usage) = delta.kind {
+            self.usage = Some(usage);
             return;
         }
         let Some(choice) = self.choice(delta.choice) else {
@@ -87,17 +94,7 @@ impl Collector {
             Kind::Reasoning(text) => choice.reasoning.get_or_insert_default().push_str(text),
             Kind::Refusal(text) => choice.refusal.get_or_insert_default().push_str(text),
             Kind::Finish(reason) => choice.finish = Some(*reason),
-            Kind::ToolCall {
-                index,
-                id,
-                name,
-                arguments,
-            } => {
-                let Some(call) = choice.call(*index) else { return };
-                call.id.push_str(id.as_deref().unwrap_or_default());
-                call.name.push_str(name.as_deref().unwrap_or_default());
-                call.arguments.push_str(arguments);
-            }
+            Kind::ToolCall { .. } => choice.add_call(&delta.kind),
             Kind::Usage(_) => {}
         }
     }
@@ -105,13 +102,11 @@ impl Collector {
     fn choice(&mut self, index: u32) -> Option<&mut Choice> {
         let at = self.choices.partition_point(|choice| choice.index < index);
         if self.choices.get(at).is_none_or(|choice| choice.index != index) {
-            self.choices.insert(
-                at,
-                Choice {
-                    index,
-                    ..Choice::default()
-                },
-            );
+            let choice = Choice {
+                index,
+                ..Choice::default()
+            };
+            self.choices.insert(at, choice);
         }
         self.choices.get_mut(at)
     }
@@ -120,94 +115,71 @@ impl Collector {
 // === impl Choice ===
 
 impl Choice {
-    fn call(&mut self, index: u32) -> Option<&mut Call> {
-        let at = self.calls.partition_point(|call| call.index < index);
-        if self.calls.get(at).is_none_or(|call| call.index != index) {
+    fn add_call(&mut self, kind: &Kind) {
+        let Kind::ToolCall {
+            index,
+            id,
+            name,
+            arguments,
+        } = kind
+        else {
+            return;
+        };
+        let at = self.calls.partition_point(|call| call.index < *index);
+        if self.calls.get(at).is_none_or(|call| call.index != *index) {
             let call = Call {
-                index,
-                id: String::new(),
-                name: String::new(),
-                arguments: String::new(),
+                index: *index,
+                ..Call::default()
             };
             self.calls.insert(at, call);
         }
-        self.calls.get_mut(at)
-    }
-}
-
-#[derive(Serialize)]
-struct Completion<'a> {
-    id: String,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: Vec<WireChoice<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Used>,
-}
-
-#[derive(Serialize)]
-struct WireChoice<'a> {
-    index: u32,
-    message: Message<'a>,
-    logprobs: (),
-    finish_reason: &'static str,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_content: Option<&'a str>,
-    refusal: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<WireCall<'a>>,
-}
-
-#[derive(Serialize)]
-struct WireCall<'a> {
-    id: &'a str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    function: Function<'a>,
-}
-
-#[derive(Serialize)]
-struct Function<'a> {
-    name: &'a str,
-    arguments: &'a str,
-}
-
-// === impl WireChoice ===
-
-impl<'a> From<&'a Choice> for WireChoice<'a> {
-    fn from(choice: &'a Choice) -> Self {
-        let call = |call: &'a Call| {
-            let function = Function {
-                name: &call.name,
-                arguments: &call.arguments,
-            };
-            WireCall {
-                id: &call.id,
-                kind: "function",
-                function,
+        let Some(call) = self.calls.get_mut(at) else { return };
+        // Some servers repeat the id in each delta, and some the name: the first counts.
+        for (known, said) in [(&mut call.id, id), (&mut call.name, name)] {
+            if let (true, Some(said)) = (known.is_empty(), said) {
+                known.push_str(said);
             }
-        };
-        let nothing_else = choice.calls.is_empty() && choice.refusal.is_none();
-        WireChoice {
-            index: choice.index,
-            message: Message {
-                role: "assistant",
-                content: choice.text.as_deref().or(nothing_else.then_some("")),
-                reasoning_content: choice.reasoning.as_deref(),
-                refusal: choice.refusal.as_deref(),
-                tool_calls: choice.calls.iter().map(call).collect(),
-            },
-            logprobs: (),
-            finish_reason: choice.finish.unwrap_or(FinishReason::Stop).as_str(),
         }
+        call.arguments.push_str(arguments);
     }
+
+    fn wire(&self, finish: FinishReason) -> Value {
+        let nothing_else = self.calls.is_empty() && self.refusal.is_none();
+        let mut message = json!({
+            "role": "assistant",
+            "content": self.text.as_deref().or(nothing_else.then_some("")),
+            "refusal": self.refusal,
+        });
+        if let Some(reasoning) = &self.reasoning {
+            insert(&mut message, "reasoning_content", reasoning.as_str().into());
+        }
+        if !self.calls.is_empty() {
+            insert(&mut message, "tool_calls", self.calls.iter().map(Call::wire).collect());
+        }
+        let finish = self.finish.unwrap_or(finish).as_str();
+        json!({ "index": self.index, "message": message, "logprobs": null, "finish_reason": finish })
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    fn wire(&self) -> Value {
+        let function = json!({ "name": self.name, "arguments": self.arguments });
+        json!({ "id": self.id, "type": "function", "function": function })
+    }
+}
+
+fn insert(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value);
+    }
+}
+
+fn usage_json(usage: &Usage) -> Value {
+    let mut json = Vec::new();
+    write_usage(&mut json, usage);
+    serde_json::from_slice(&json).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,27 +1,22 @@
-//! A worker's event of a stream, and its whole answer.
+//! A worker's event of a stream, and its whole answer, in OpenAI's words.
 
-use super::finish_reason;
 use crate::{
-    error::message,
-    json::{Count, shared},
-    protocol::Meta,
+    Meta, Protocol,
+    error::{failure, truncated, unreadable},
+    json::{Count, Str},
+    protocol::Deltas,
 };
-use bytes::Bytes;
-use orchestrator_core::{Chunk, Code, Delta, Dialect, Event, Failure, Kind, Text, Usage};
+use orchestrator_core::{Chunk, Code, Delta, Failure, FinishReason, Kind, Text, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use std::borrow::Cow;
-
-type Deltas = SmallVec<[Delta; 1]>;
-type MaybeText<'a> = Option<Cow<'a, str>>;
 
 #[derive(Deserialize)]
 struct Raw<'a> {
-    #[serde(borrow)]
-    id: MaybeText<'a>,
-    #[serde(borrow)]
-    model: MaybeText<'a>,
+    #[serde(borrow, default)]
+    id: Str<'a>,
+    #[serde(borrow, default)]
+    model: Str<'a>,
     #[serde(default)]
     created: Count,
     #[serde(borrow)]
@@ -30,169 +25,173 @@ struct Raw<'a> {
     usage: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    object: Str<'a>,
 }
 
 #[derive(Deserialize)]
 struct Choice<'a> {
-    index: Option<u32>,
+    #[serde(default)]
+    index: Count,
     #[serde(borrow, alias = "message")]
     delta: Option<Said<'a>>,
-    #[serde(borrow)]
-    finish_reason: MaybeText<'a>,
+    #[serde(borrow, default)]
+    finish_reason: Str<'a>,
 }
 
 /// What a choice says: a delta of a stream or a whole message, which have the same fields.
 #[derive(Deserialize)]
 struct Said<'a> {
-    #[serde(borrow)]
-    content: MaybeText<'a>,
-    #[serde(borrow)]
-    reasoning_content: MaybeText<'a>,
-    #[serde(borrow)]
-    reasoning: MaybeText<'a>,
-    #[serde(borrow)]
-    refusal: MaybeText<'a>,
+    #[serde(borrow, default)]
+    content: Str<'a>,
+    #[serde(borrow, default)]
+    reasoning_content: Str<'a>,
+    #[serde(borrow, default)]
+    reasoning: Str<'a>,
+    #[serde(borrow, default)]
+    refusal: Str<'a>,
     #[serde(borrow)]
     tool_calls: Option<Vec<ToolCall<'a>>>,
+    #[serde(borrow)]
+    function_call: Option<Function<'a>>,
 }
 
 #[derive(Deserialize)]
 struct ToolCall<'a> {
-    index: Option<u32>,
-    #[serde(borrow)]
-    id: MaybeText<'a>,
+    #[serde(default)]
+    index: Count,
+    #[serde(borrow, default)]
+    id: Str<'a>,
     #[serde(borrow)]
     function: Option<Function<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Function<'a> {
-    #[serde(borrow)]
-    name: MaybeText<'a>,
-    #[serde(borrow)]
-    arguments: MaybeText<'a>,
+    #[serde(borrow, default)]
+    name: Str<'a>,
+    #[serde(borrow, default)]
+    arguments: Str<'a>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct RawUsage {
     #[serde(default)]
     prompt_tokens: Count,
     #[serde(default)]
     completion_tokens: Count,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-    #[serde(default)]
-    completion_tokens_details: Option<CompletionDetails>,
+    prompt_tokens_details: Option<Details>,
+    completion_tokens_details: Option<Details>,
 }
 
 #[derive(Deserialize)]
-struct PromptDetails {
+struct Details {
     #[serde(default)]
     cached_tokens: Count,
-}
-
-#[derive(Deserialize)]
-struct CompletionDetails {
     #[serde(default)]
     reasoning_tokens: Count,
 }
 
-/// Reads the JSON of one event; `meta` learns what it says of the answer.
-pub(crate) fn read_event(data: &Bytes, meta: &mut Meta) -> Result<Chunk, Failure> {
+/// Reads the JSON of one event; `meta` learns what it says of the answer. An event that says nothing we know is passed on.
+pub(crate) fn read_event(data: &Text, meta: &mut Meta) -> Result<Chunk, Failure> {
     read(data, meta, false)
 }
 
-/// Reads a whole answer. One without a finish reason was cut off.
-pub(crate) fn read_whole(body: &Bytes) -> Result<(Meta, Chunk), Failure> {
-    let mut meta = Meta::default();
-    let chunk = read(body, &mut meta, true)?;
-    let finished = chunk.deltas.iter().any(|delta| matches!(delta.kind, Kind::Finish(_)));
-    match finished {
-        true => Ok((meta, chunk)),
-        false => Err(Failure::new(
-            Code::UpstreamTruncated,
-            "The worker's answer has no finish reason.",
-        )),
-    }
+/// Reads a whole answer.
+pub(crate) fn read_whole(body: &Text, meta: &mut Meta) -> Result<Chunk, Failure> {
+    read(body, meta, true)
 }
 
-fn read(data: &Bytes, meta: &mut Meta, whole: bool) -> Result<Chunk, Failure> {
-    let raw: Raw<'_> = serde_json::from_slice(data).map_err(|error| {
-        // The error's own text may quote the answer, so only its place is passed on.
-        let place = format!("line {}, column {}", error.line(), error.column());
-        Failure::new(
-            Code::UpstreamProtocol,
-            format!("The worker sent what is no chat completion ({place})."),
-        )
-    })?;
+/// The choices that an event names; empty for one that only tells the usage.
+pub(super) fn choices_of(data: &[u8]) -> SmallVec<[u32; 1]> {
+    #[derive(Deserialize)]
+    struct Choices {
+        #[serde(default)]
+        choices: Vec<Index>,
+    }
+    #[derive(Deserialize)]
+    struct Index {
+        #[serde(default)]
+        index: Count,
+    }
+    let event: Option<Choices> = serde_json::from_slice(data).ok();
+    let choices = event.map(|event| event.choices).unwrap_or_default();
+    (0..)
+        .zip(choices)
+        .map(|(position, choice)| index(choice.index, position))
+        .collect()
+}
+
+fn read(data: &Text, meta: &mut Meta, whole: bool) -> Result<Chunk, Failure> {
+    let raw: Raw<'_> = serde_json::from_str(data).map_err(|error| unreadable(&error))?;
     if let Some(error) = raw.error {
-        let said = message(error).unwrap_or_default();
-        return Err(Failure::new(
-            Code::UpstreamError,
-            format!("The worker reports an error: {said}"),
-        ));
+        return Err(failure(error.get()));
     }
-    if meta.id.is_empty() {
-        meta.id = raw.id.map(|id| shared(data, id)).unwrap_or_default();
+    // vLLM's errors have the error's fields at the top.
+    if raw.object.get() == "error" {
+        return Err(failure(data));
     }
-    if meta.model.is_empty() {
-        meta.model = raw.model.map(|model| shared(data, model)).unwrap_or_default();
-    }
-    meta.created = raw.created.0.unwrap_or(meta.created);
-    if raw.choices.is_none() && raw.usage.is_none() {
-        return Err(Failure::new(
-            Code::UpstreamProtocol,
-            "The worker sent an event without choices.",
-        ));
-    }
+    meta.learn(data, raw.id, raw.model, raw.created.0.unwrap_or(0));
     let mut deltas = Deltas::new();
     for (position, choice) in (0..).zip(raw.choices.unwrap_or_default()) {
-        read_choice(data, choice, position, &mut deltas);
+        read_choice(data, choice, position, &mut deltas)?;
     }
-    deltas.extend(
-        raw.usage
-            .and_then(read_usage)
-            .map(|usage| Delta::first(Kind::Usage(usage))),
-    );
-    let event = Event {
-        dialect: Dialect::Chat,
-        whole,
-        data: data.clone(),
-    };
-    Ok(Chunk {
-        event: Some(event),
-        deltas,
-    })
+    let usage = raw.usage.and_then(read_usage);
+    deltas.extend(usage.map(|usage| Delta::first(Kind::Usage(usage))));
+    Ok(Protocol::Chat.chunk(data, deltas, whole))
 }
 
-fn read_choice(data: &Bytes, raw: Choice<'_>, position: u32, deltas: &mut Deltas) {
-    let choice = raw.index.unwrap_or(position);
+fn read_choice(data: &Text, raw: Choice<'_>, position: u32, deltas: &mut Deltas) -> Result<(), Failure> {
+    let choice = index(raw.index, position);
     let mut say = |kind| deltas.push(Delta { choice, kind });
-    let text = |text: MaybeText<'_>| text.filter(|text| !text.is_empty()).map(|text| shared(data, text));
     if let Some(said) = raw.delta {
-        text(said.reasoning_content.or(said.reasoning))
-            .map(Kind::Reasoning)
-            .map(&mut say);
-        text(said.content).map(Kind::Text).map(&mut say);
-        text(said.refusal).map(Kind::Refusal).map(&mut say);
+        let reasoning = said
+            .reasoning_content
+            .shared(data)
+            .or_else(|| said.reasoning.shared(data));
+        reasoning.map(Kind::Reasoning).map(&mut say);
+        said.content.shared(data).map(Kind::Text).map(&mut say);
+        said.refusal.shared(data).map(Kind::Refusal).map(&mut say);
         for (position, call) in (0..).zip(said.tool_calls.unwrap_or_default()) {
-            say(read_call(data, call, position));
+            let index = index(call.index, position);
+            say(call_delta(data, index, call.id, call.function.unwrap_or_default()));
+        }
+        if let Some(function) = said.function_call {
+            say(call_delta(data, 0, Str::default(), function));
         }
     }
-    if let Some(word) = raw.finish_reason {
-        say(Kind::Finish(finish_reason(&word)));
+    if let Some(word) = raw.finish_reason.some() {
+        say(Kind::Finish(finish_reason(&word)?));
+    }
+    Ok(())
+}
+
+fn call_delta(data: &Text, index: u32, id: Str<'_>, function: Function<'_>) -> Kind {
+    Kind::ToolCall {
+        index,
+        id: id.shared(data),
+        name: function.name.shared(data),
+        arguments: function.arguments.shared(data).unwrap_or_default(),
     }
 }
 
-fn read_call(data: &Bytes, call: ToolCall<'_>, position: u32) -> Kind {
-    let (name, arguments) = call
-        .function
-        .map_or((None, None), |function| (function.name, function.arguments));
-    Kind::ToolCall {
-        index: call.index.unwrap_or(position),
-        id: call.id.map(|id| shared(data, id)),
-        name: name.map(|name| shared(data, name)),
-        arguments: arguments.map_or_else(Text::default, |arguments| shared(data, arguments)),
+/// An index that is missing, or is none, is the position in the array.
+fn index(index: Count, position: u32) -> u32 {
+    index.0.and_then(|index| index.try_into().ok()).unwrap_or(position)
+}
+
+/// A worker's word for the finish; a word that OpenAI does not know counts as `stop`, unless it means that there was none.
+fn finish_reason(word: &str) -> Result<FinishReason, Failure> {
+    match word {
+        "length" | "max_tokens" => Ok(FinishReason::Length),
+        "tool_calls" | "function_call" => Ok(FinishReason::ToolCalls),
+        "content_filter" => Ok(FinishReason::ContentFilter),
+        "abort" | "cancelled" => Err(truncated("The worker gave its answer up.")),
+        "error" => Err(Failure::new(
+            Code::UpstreamError,
+            "The worker's answer ended in an error.",
+        )),
+        _ => Ok(FinishReason::Stop),
     }
 }
 
@@ -212,3 +211,6 @@ fn read_usage(raw: &RawValue) -> Option<Usage> {
             .unwrap_or(0),
     })
 }
+
+#[cfg(test)]
+mod tests;

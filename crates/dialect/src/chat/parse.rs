@@ -1,8 +1,9 @@
 //! A client's chat completion: checked, with the view that stages read, and with its body as it came.
 
-use crate::json::{Fields, Name, describe, shared};
+use super::scan::{Element, Scan};
+use crate::json::{body_text, broken, shared, string, wrong};
 use bytes::Bytes;
-use orchestrator_core::{Dialect, Failure, Message, Original, Params, Role, Text};
+use orchestrator_core::{Dialect, Failure, Field, Message, Original, Params, Role, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
@@ -10,6 +11,10 @@ use std::borrow::Cow;
 
 /// Choices that a request may ask for, as OpenAI has it.
 const MAX_CHOICES: u64 = 128;
+/// The most tokens that a request may ask for; more is a mistake, and many servers count in 32 bits.
+const MAX_TOKENS: u64 = i32::MAX as u64;
+/// The roles that a message may have, in words.
+const ROLES: &str = "system, developer, user, assistant, tool or function";
 
 /// A chat completion as stages read it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,193 +33,202 @@ pub struct Parsed {
     pub include_usage: bool,
 }
 
-/// Reads a chat completion. Fields that we do not know stay in the original; those that we read are checked, and a failure
-/// names the place, what was found and what is allowed.
+/// The top-level fields that are read.
+#[derive(Default)]
+struct View {
+    model: Text,
+    max_tokens: Option<u64>,
+    max_completion_tokens: Option<u64>,
+    temperature: Option<f64>,
+    stream: bool,
+    include_usage: bool,
+    has_messages: bool,
+}
+
+/// Reads a chat completion in one pass. Fields that we do not know stay in the original; those that we read are checked,
+/// `null` counting as absent, and a failure names the place, what was found and what is allowed.
 pub fn parse_request(body: Bytes) -> Result<Parsed, Failure> {
-    let fields = Fields::read(&body)?;
-    let mut model = Text::default();
-    let mut messages = None;
-    let mut params = Params::default();
-    let (mut stream, mut include_usage) = (false, false);
-    for (name, value) in fields.0.iter().filter(|(_, value)| value.get() != "null") {
-        match &**name {
-            "model" => model = text(&body, "model", value)?,
-            "messages" => messages = Some(read_messages(&body, value)?),
-            "max_tokens" | "max_completion_tokens" => params.max_tokens = Some(at_least_one(name, value, u64::MAX)?),
-            "n" => drop(at_least_one(name, value, MAX_CHOICES)?),
-            "temperature" => params.temperature = Some(temperature(value)?),
-            "stream" => stream = boolean("stream", value)?,
-            "stream_options" => include_usage = read_include_usage(value)?,
-            _ => {}
+    let whole = body_text(body)?;
+    let scan = Scan::read(&whole)?;
+    let mut view = View::default();
+    for (name, range) in &scan.fields {
+        match scan.value(range) {
+            "null" => {}
+            value => view.take(&whole, name, value)?,
         }
     }
-    let missing = || {
-        Failure::invalid(
-            "messages",
-            "The field `messages` is missing: it must hold at least one message.",
-        )
-    };
-    let messages = messages.ok_or_else(missing)?;
-    let places = fields.places(&body);
-    let original = Original {
-        dialect: Dialect::Chat,
-        fields: places,
-        body,
-    };
+    if !view.has_messages || scan.messages.is_empty() {
+        let text = "`messages` must hold at least one message.";
+        return Err(Failure::invalid("messages", text));
+    }
+    let messages = (0..)
+        .zip(&scan.messages)
+        .map(|(i, element)| message(&whole, i, element));
+    let messages = messages.collect::<Result<_, _>>()?;
+    let fields = scan.fields.into_iter().map(|(name, value)| Field {
+        name: name.into(),
+        value,
+    });
     Ok(Parsed {
-        original,
-        model,
+        original: Original {
+            dialect: Dialect::Chat,
+            fields: fields.collect(),
+            body: whole.as_bytes().clone(),
+        },
+        model: view.model,
         messages,
-        params,
-        stream,
-        include_usage,
+        params: Params {
+            max_tokens: view.max_completion_tokens.or(view.max_tokens),
+            temperature: view.temperature,
+        },
+        stream: view.stream,
+        include_usage: view.include_usage,
     })
 }
 
-fn read_messages(body: &Bytes, value: &RawValue) -> Result<Vec<Message>, Failure> {
-    let raw: Vec<&RawValue> =
-        serde_json::from_str(value.get()).map_err(|_| wrong("messages", "an array of messages", value))?;
-    if raw.is_empty() {
-        return Err(Failure::invalid(
-            "messages",
-            "`messages` is empty: it must hold at least one message.",
-        ));
+// === impl View ===
+
+impl View {
+    fn take(&mut self, whole: &Text, name: &str, value: &str) -> Result<(), Failure> {
+        match name {
+            "model" => self.model = model(whole, value)?,
+            "messages" if value.starts_with('[') => self.has_messages = true,
+            "messages" => return Err(wrong(name, "an array of messages", value)),
+            "max_tokens" => self.max_tokens = Some(number(name, value, MAX_TOKENS)?),
+            "max_completion_tokens" => self.max_completion_tokens = Some(number(name, value, MAX_TOKENS)?),
+            "n" => _ = number(name, value, MAX_CHOICES)?,
+            "temperature" => self.temperature = Some(temperature(value)?),
+            "stream" => self.stream = boolean(name, value)?,
+            "stream_options" => self.include_usage = include_usage(value)?,
+            _ => {}
+        }
+        Ok(())
     }
-    raw.into_iter()
-        .enumerate()
-        .map(|(index, message)| read_message(body, index, message))
-        .collect()
 }
 
-#[derive(Deserialize)]
-struct RawMessage<'a> {
-    #[serde(borrow)]
-    role: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    tool_calls: Option<&'a RawValue>,
-    #[serde(borrow)]
-    function_call: Option<&'a RawValue>,
+fn model(whole: &Text, value: &str) -> Result<Text, Failure> {
+    let name = string(value).filter(|name| !name.is_empty());
+    name.map(|name| shared(whole, name))
+        .ok_or_else(|| wrong("model", "the name of a model", value))
 }
 
-fn read_message(body: &Bytes, index: usize, value: &RawValue) -> Result<Message, Failure> {
-    let at = format!("messages[{index}]");
-    let message: RawMessage<'_> = match value.get().starts_with('{') {
-        true => serde_json::from_str(value.get())
-            .map_err(|error| Failure::invalid(&at, format!("`{at}` is not valid: {error}.")))?,
-        false => return Err(wrong(&at, "an object with `role` and `content`", value)),
+fn number(at: &str, value: &str, most: u64) -> Result<u64, Failure> {
+    let number = value.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| wrong(at, &format!("a whole number from 1 to {most}"), value))
+}
+
+fn temperature(value: &str) -> Result<f64, Failure> {
+    // A JSON number never begins with a letter, so that no `inf` gets through, and 1e400 is out of range.
+    let number = value.parse().ok().filter(|number| (0.0..=2.0).contains(number));
+    number.ok_or_else(|| wrong("temperature", "a number from 0 to 2", value))
+}
+
+fn boolean(at: &str, value: &str) -> Result<bool, Failure> {
+    value.parse().map_err(|_| wrong(at, "true or false", value))
+}
+
+fn include_usage(value: &str) -> Result<bool, Failure> {
+    #[derive(Deserialize)]
+    struct Options<'a> {
+        #[serde(borrow)]
+        include_usage: Option<&'a RawValue>,
+    }
+    let at = "stream_options";
+    if !value.starts_with('{') {
+        return Err(wrong(at, "an object", value));
+    }
+    let options: Options<'_> = serde_json::from_str(value).map_err(|error| broken(at, &error))?;
+    options
+        .include_usage
+        .map_or(Ok(false), |asked| boolean("stream_options.include_usage", asked.get()))
+}
+
+// === messages ===
+
+fn message(whole: &Text, index: usize, element: &Element<'_>) -> Result<Message, Failure> {
+    let at = |field: &str| format!("messages[{index}]{field}");
+    if !element.raw.starts_with('{') {
+        return Err(wrong(&at(""), "an object with `role` and `content`", element.raw));
+    }
+    let Some(role) = element.role else {
+        let at = at(".role");
+        return Err(Failure::invalid(&at, format!("`{at}` is missing: it must be {ROLES}.")));
     };
-    let role_at = format!("{at}.role");
-    let missing = || {
-        Failure::invalid(
-            &role_at,
-            format!("`{role_at}` is missing: use system, developer, user, assistant or tool."),
-        )
-    };
-    let role = read_role(&role_at, message.role.ok_or_else(missing)?)?;
-    let calls = message.tool_calls.is_some() || message.function_call.is_some();
-    let texts = match message.content.filter(|content| content.get() != "null") {
-        Some(content) => read_content(body, &format!("{at}.content"), content)?,
-        None if role == Role::Assistant && calls => SmallVec::new(),
+    let role = read_role(role).ok_or_else(|| wrong(&at(".role"), ROLES, role))?;
+    let texts = match element.content {
+        Some(content) => content_texts(whole, content, &|| at(".content"))?,
+        // An assistant's turn may hold nothing but tool calls, a refusal or sound.
+        None if role == Role::Assistant => SmallVec::new(),
         None => {
-            let at = format!("{at}.content");
-            return Err(Failure::invalid(
-                &at,
-                format!("`{at}` is missing: it must be a text or an array of parts."),
-            ));
+            let at = at(".content");
+            let text = format!("`{at}` is missing: it must be a text or an array of parts.");
+            return Err(Failure::invalid(at, text));
         }
     };
-    let raw = shared(body, Cow::Borrowed(value.get())).into_bytes();
+    let raw = shared(whole, Cow::Borrowed(element.raw)).into_bytes();
     Ok(Message { role, texts, raw })
 }
 
-fn read_role(at: &str, value: &RawValue) -> Result<Role, Failure> {
-    let role: Option<Name<'_>> = serde_json::from_str(value.get()).ok();
-    match role.as_ref().map(|Name(role)| &**role) {
-        Some("system" | "developer") => Ok(Role::System),
-        Some("user") => Ok(Role::User),
-        Some("assistant") => Ok(Role::Assistant),
-        Some("tool" | "function") => Ok(Role::Tool),
-        _ => Err(wrong(at, "system, developer, user, assistant or tool", value)),
+fn read_role(value: &str) -> Option<Role> {
+    match &*string(value)? {
+        "system" | "developer" => Some(Role::System),
+        "user" => Some(Role::User),
+        "assistant" => Some(Role::Assistant),
+        "tool" | "function" => Some(Role::Tool),
+        _ => None,
     }
 }
 
 #[derive(Deserialize)]
 struct Part<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
+    kind: Option<&'a RawValue>,
     #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
+    text: Option<&'a RawValue>,
 }
 
-fn read_content(body: &Bytes, at: &str, value: &RawValue) -> Result<SmallVec<[Text; 1]>, Failure> {
-    if value.get().starts_with('"') {
-        return Ok(smallvec![text(body, at, value)?]);
+fn content_texts(whole: &Text, content: &str, at: &dyn Fn() -> String) -> Result<SmallVec<[Text; 1]>, Failure> {
+    if content.starts_with('"') {
+        let text = string(content).ok_or_else(|| escape(&at()))?;
+        return Ok(smallvec![shared(whole, text)]);
     }
-    let parts: Vec<&RawValue> =
-        serde_json::from_str(value.get()).map_err(|_| wrong(at, "a text or an array of parts", value))?;
+    if !content.starts_with('[') {
+        return Err(wrong(&at(), "a text or an array of parts", content));
+    }
+    let parts: Vec<&RawValue> = serde_json::from_str(content).map_err(|error| broken(&at(), &error))?;
+    if parts.is_empty() {
+        let at = at();
+        return Err(Failure::invalid(&at, format!("`{at}` must hold at least one part.")));
+    }
     let mut texts = SmallVec::new();
     for (index, part) in parts.into_iter().enumerate() {
-        let at = format!("{at}[{index}]");
-        let read: Part<'_> = serde_json::from_str(part.get())
-            .map_err(|_| wrong(&at, "an object with a `type`, and a `text` where that is `text`", part))?;
-        match read.text {
-            Some(text) if read.kind == "text" => texts.push(shared(body, text)),
-            None if read.kind == "text" => return Err(wrong(&at, "a part with a `text`", part)),
-            _ => {}
-        }
+        texts.extend(part_text(whole, part.get(), &|| format!("{}[{index}]", at()))?);
     }
     Ok(texts)
 }
 
-fn read_include_usage(value: &RawValue) -> Result<bool, Failure> {
-    #[derive(Deserialize)]
-    struct StreamOptions<'a> {
-        #[serde(borrow)]
-        include_usage: Option<&'a RawValue>,
+/// The text of a part; `None` for a part of another type, which stands in the message's raw JSON only.
+fn part_text(whole: &Text, part: &str, at: &dyn Fn() -> String) -> Result<Option<Text>, Failure> {
+    if !part.starts_with('{') {
+        return Err(wrong(&at(), "an object with a `type`", part));
     }
-    let at = "stream_options";
-    let options: StreamOptions<'_> = match value.get().starts_with('{') {
-        true => serde_json::from_str(value.get())
-            .map_err(|error| Failure::invalid(at, format!("`{at}` is not valid: {error}.")))?,
-        false => return Err(wrong(at, "an object", value)),
-    };
-    let asked = options.include_usage.filter(|asked| asked.get() != "null");
-    asked.map_or(Ok(false), |asked| boolean("stream_options.include_usage", asked))
+    let read: Part<'_> = serde_json::from_str(part).map_err(|error| broken(&at(), &error))?;
+    let kind = read.kind.map_or("null", RawValue::get);
+    let kind = string(kind).ok_or_else(|| wrong(&format!("{}.type", at()), "the type of a part, as text", kind))?;
+    if kind != "text" {
+        return Ok(None);
+    }
+    let text = read.text.map_or("null", RawValue::get);
+    if !text.starts_with('"') {
+        return Err(wrong(&format!("{}.text", at()), "a text", text));
+    }
+    let text = string(text).ok_or_else(|| escape(&format!("{}.text", at())))?;
+    Ok(Some(shared(whole, text)))
 }
 
-fn text(body: &Bytes, at: &str, value: &RawValue) -> Result<Text, Failure> {
-    let read: Result<Name<'_>, _> = serde_json::from_str(value.get());
-    // A broken escape, such as half of a surrogate pair, is no text either.
-    read.map(|Name(text)| shared(body, text))
-        .map_err(|_| wrong(at, "a text", value))
-}
-
-fn boolean(at: &str, value: &RawValue) -> Result<bool, Failure> {
-    serde_json::from_str(value.get()).map_err(|_| wrong(at, "true or false", value))
-}
-
-fn at_least_one(at: &str, value: &RawValue, most: u64) -> Result<u64, Failure> {
-    let number: Option<u64> = serde_json::from_str(value.get()).ok();
-    let allowed = || match most {
-        u64::MAX => "a whole number from 1".to_owned(),
-        most => format!("a whole number from 1 to {most}"),
-    };
-    number
-        .filter(|number| (1..=most).contains(number))
-        .ok_or_else(|| wrong(at, &allowed(), value))
-}
-
-fn temperature(value: &RawValue) -> Result<f64, Failure> {
-    let number: Option<f64> = serde_json::from_str(value.get()).ok();
-    number
-        .filter(|number| (0.0..=2.0).contains(number))
-        .ok_or_else(|| wrong("temperature", "a number from 0 to 2", value))
-}
-
-fn wrong(at: &str, allowed: &str, found: &RawValue) -> Failure {
-    Failure::invalid(at, format!("`{at}` must be {allowed}, found {}.", describe(found)))
+fn escape(at: &str) -> Failure {
+    let text = format!("`{at}` has a broken escape, such as half of a surrogate pair.");
+    Failure::invalid(at, text)
 }
 
 #[cfg(test)]

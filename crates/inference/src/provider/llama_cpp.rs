@@ -1,6 +1,6 @@
 //! The server of llama.cpp, which speaks OpenAI's API. While it loads its model it answers 503, which is tried again.
 
-use super::Provider;
+use super::{BEARER, Provider};
 use orchestrator_dialect::Protocol;
 
 pub(super) const PROVIDER: Provider = Provider {
@@ -9,5 +9,7 @@ pub(super) const PROVIDER: Provider = Provider {
     url_variable: "LLAMA_CPP_URL",
     key_variable: Some("LLAMA_API_KEY"),
     path: "/chat/completions",
+    key_header: BEARER,
+    fixed_headers: &[],
     suffix: "/v1",
 };

@@ -1,6 +1,6 @@
 //! OpenAI's API, and any server that speaks it.
 
-use super::Provider;
+use super::{BEARER, Provider};
 use orchestrator_dialect::Protocol;
 
 pub(super) const PROVIDER: Provider = Provider {
@@ -9,5 +9,7 @@ pub(super) const PROVIDER: Provider = Provider {
     url_variable: "OPENAI_BASE_URL",
     key_variable: Some("OPENAI_API_KEY"),
     path: "/chat/completions",
+    key_header: BEARER,
+    fixed_headers: &[],
     suffix: "",
 };

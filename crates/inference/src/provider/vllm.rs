@@ -1,6 +1,6 @@
 //! vLLM's server, which speaks OpenAI's API.
 
-use super::Provider;
+use super::{BEARER, Provider};
 use orchestrator_dialect::Protocol;
 
 pub(super) const PROVIDER: Provider = Provider {
@@ -9,5 +9,7 @@ pub(super) const PROVIDER: Provider = Provider {
     url_variable: "VLLM_URL",
     key_variable: Some("VLLM_API_KEY"),
     path: "/chat/completions",
+    key_header: BEARER,
+    fixed_headers: &[],
     suffix: "/v1",
 };

@@ -55,7 +55,7 @@ impl Dial for Endpoint {
 
 /// TCP to a hop.
 async fn connect(hop: &Hop) -> Result<Box<dyn Io>, WireError> {
-    let connected = async { prepared(first_of(addresses(hop).await?).await?) };
+    let connected = async { prepared(first_of(addresses(hop).await?, TcpStream::connect).await?) };
     match connected.await {
         Ok(stream) => Ok(Box::new(stream)),
         Err(source) => Err(WireError::Connect {
@@ -131,9 +131,12 @@ fn by_turns(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// The first connection that is made; each address gets a head start over the next.
-async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+async fn first_of<T, F>(addresses: Vec<SocketAddr>, connect: impl Fn(SocketAddr) -> F) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
     let mut left = addresses.into_iter();
-    let mut running: FuturesUnordered<_> = left.next().into_iter().map(TcpStream::connect).collect();
+    let mut running: FuturesUnordered<F> = left.next().into_iter().map(&connect).collect();
     let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     loop {
         let is_waiting = left.len() > 0;
@@ -146,7 +149,7 @@ async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
             () = sleep(ATTEMPT_DELAY), if is_waiting => {}
             else => return Err(last_error),
         }
-        running.extend(left.next().map(TcpStream::connect));
+        running.extend(left.next().map(&connect));
     }
 }
 

@@ -10,7 +10,6 @@ use super::{
 use bytes::Buf;
 use std::{
     future::poll_fn,
-    io,
     task::{Context, Poll, ready},
 };
 
@@ -35,7 +34,8 @@ pub(super) struct Broken {
 enum Sending {
     Underway,
     Sent,
-    Failed(io::Error),
+    /// The server takes no more; what it says about that may still be read.
+    Failed,
 }
 
 // === impl Exchange ===
@@ -69,7 +69,7 @@ impl<B: Buf> Exchange<B> {
         if let Sending::Underway = self.sending {
             match self.link.poll_send(cx, &mut self.message) {
                 Poll::Ready(Ok(())) => self.sending = Sending::Sent,
-                Poll::Ready(Err(error)) => self.sending = Sending::Failed(error),
+                Poll::Ready(Err(_)) => self.sending = Sending::Failed,
                 Poll::Pending => {}
             }
         }
@@ -84,18 +84,11 @@ impl<B: Buf> Exchange<B> {
                 return Poll::Ready(Ok(head));
             }
             ready!(filled);
-            if let Some(end) = self.link.take_end() {
-                return Poll::Ready(Err(self.ended(end)));
+            match self.link.take_end() {
+                Some(Ok(())) => return Poll::Ready(Err(WireError::ended(self.begun))),
+                Some(Err(error)) => return Poll::Ready(Err(WireError::broken(error, self.begun))),
+                None => {}
             }
-        }
-    }
-
-    /// The cause of a connection's end: what broke the sending came first.
-    fn ended(&mut self, end: io::Result<()>) -> WireError {
-        let sending = std::mem::replace(&mut self.sending, Sending::Sent);
-        match (end, sending) {
-            (Err(error), _) | (Ok(()), Sending::Failed(error)) => WireError::broken(error, self.begun),
-            (Ok(()), _) => WireError::ended(self.begun),
         }
     }
 }

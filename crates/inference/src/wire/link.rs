@@ -14,10 +14,8 @@ use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 /// Bytes that are read ahead of the caller at most.
 const READ_AHEAD: usize = 256 * 1024;
-/// Room for the first read; it grows while reads fill it.
-const FIRST_READ: usize = 8 * 1024;
-/// Room for a read at most.
-const LARGEST_READ: usize = 64 * 1024;
+/// Room that is made for a read; the buffer doubles while nobody takes from it.
+const ROOM: usize = 8 * 1024;
 /// With less room than this a new buffer is taken rather than making a tiny read.
 const SMALLEST_READ: usize = 1024;
 
@@ -30,7 +28,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 pub(super) struct Link {
     io: Box<dyn Io>,
     buffer: BytesMut,
-    read_size: usize,
     end: Option<io::Result<()>>,
 }
 
@@ -42,7 +39,6 @@ impl Link {
         Link {
             io,
             buffer: BytesMut::new(),
-            read_size: FIRST_READ,
             end: None,
         }
     }
@@ -65,7 +61,6 @@ impl Link {
             let mut buffer = (&mut self.buffer).limit(room);
             match ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut buffer)) {
                 Ok(0) => self.end = Some(Ok(())),
-                Ok(length) if length == room => self.read_size = room.saturating_mul(2).min(LARGEST_READ),
                 Ok(_) => {}
                 Err(error) => self.end = Some(Err(error)),
             }
@@ -92,7 +87,6 @@ impl Link {
     pub(super) fn rest(&mut self) {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
-            self.read_size = FIRST_READ;
         }
     }
 
@@ -108,7 +102,7 @@ impl Link {
     /// Makes room for the next read and says how much it may take.
     fn room(&mut self) -> usize {
         if self.spare() < SMALLEST_READ {
-            self.buffer.reserve(self.read_size);
+            self.buffer.reserve(ROOM);
         }
         self.spare().min(READ_AHEAD.saturating_sub(self.buffer.len()))
     }

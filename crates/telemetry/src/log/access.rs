@@ -77,7 +77,7 @@ impl AccessLog {
             time: (source.clock)(),
             level: Level::INFO,
             target: "access",
-            message: &"request",
+            message: Value::Text("request"),
         };
         compose(
             source.style,

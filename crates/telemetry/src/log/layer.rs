@@ -19,9 +19,6 @@ use tracing_subscriber::{
     registry::{LookupSpan, Scope},
 };
 
-/// What every line has; a field of that name would stand there twice.
-const OWN_NAMES: [&str; 4] = ["timestamp", "level", "target", "message"];
-
 /// Writes each event that it is shown as a line.
 pub(super) struct LogLayer(Source);
 
@@ -82,7 +79,7 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for LogLayer {
             time: clock(),
             level: *metadata.level(),
             target: metadata.target(),
-            message: &Message(event),
+            message: Value::Shown(&Message(event)),
         };
         let fill = |line: &mut Line<'_>| {
             event.record(&mut Fields(line));
@@ -109,20 +106,25 @@ fn spans<'s, S: LookupSpan<'s>>(line: &mut Line<'_>, metadata: &Metadata<'_>, sc
         for (name, value) in fields {
             let name = shown_name(name);
             if !written.contains(&name) {
-                line.raw(name, value);
+                line.field(name, Value::Rendered(value));
                 written.push(name);
             }
         }
     }
 }
 
-/// The name that a field has in a line.
+/// The name that a field has in a line. Those that every line has would stand there twice, and a name that is no plain
+/// word (a program may give any text) could break it.
 fn shown_name(name: &'static str) -> &'static str {
-    let own = ["field.timestamp", "field.level", "field.target", "field.message"];
-    let taken = OWN_NAMES.iter().position(|taken| *taken == name);
-    taken
-        .and_then(|at| own.get(at).copied())
-        .unwrap_or_else(|| name.trim_start_matches("r#"))
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    match name.trim_start_matches("r#") {
+        "timestamp" => "field.timestamp",
+        "level" => "field.level",
+        "target" => "field.target",
+        "message" => "field.message",
+        word if word.bytes().all(is_plain) => word,
+        _ => "field",
+    }
 }
 
 // === impl SpanFields ===

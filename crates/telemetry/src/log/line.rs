@@ -15,6 +15,8 @@ const KEPT_CAPACITY: usize = 16 << 10;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The second of the last line, and how it is written.
+    static SECOND: Cell<(u64, [u8; 20])> = const { Cell::new((0, *b"1970-01-01T00:00:00.")) };
 }
 
 /// How lines look.
@@ -33,6 +35,8 @@ pub(crate) enum Value<'a> {
     Signed(i64),
     Float(f64),
     Flag(bool),
+    /// As it stands in a line of the same style.
+    Rendered(&'a [u8]),
 }
 
 /// What each line begins with.
@@ -40,7 +44,7 @@ pub(crate) struct Heading<'a> {
     pub(crate) time: Duration,
     pub(crate) level: Level,
     pub(crate) target: &'a str,
-    pub(crate) message: &'a dyn Display,
+    pub(crate) message: Value<'a>,
 }
 
 /// A line that is being written.
@@ -76,9 +80,20 @@ pub(crate) fn rendered(style: Style, value: Value<'_>) -> Vec<u8> {
 // === impl Line ===
 
 impl Line<'_> {
-    /// Appends a field.
+    /// Appends a field whose name is a plain word.
     pub(crate) fn field(&mut self, name: &str, value: Value<'_>) {
-        self.name(name);
+        match self.style {
+            Style::Json => {
+                self.out.extend_from_slice(b",\"");
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.extend_from_slice(b"\":");
+            }
+            Style::Pretty { .. } => {
+                self.out.push(b' ');
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.push(b'=');
+            }
+        }
         self.value(value);
     }
 
@@ -89,12 +104,6 @@ impl Line<'_> {
         }
     }
 
-    /// Appends a field whose value was rendered before.
-    pub(crate) fn raw(&mut self, name: &str, value: &[u8]) {
-        self.name(name);
-        self.out.extend_from_slice(value);
-    }
-
     fn begin(&mut self, heading: &Heading<'_>) {
         match self.style {
             Style::Json => {
@@ -103,7 +112,7 @@ impl Line<'_> {
                 self.out.extend_from_slice(b"\"");
                 self.field("level", Value::Text(heading.level.as_str()));
                 self.field("target", Value::Text(heading.target));
-                self.field("message", Value::Shown(heading.message));
+                self.field("message", heading.message);
             }
             Style::Pretty { is_coloured } => {
                 let paint = Paint::of(heading.level, is_coloured);
@@ -115,7 +124,7 @@ impl Line<'_> {
                 );
                 print(
                     self.out,
-                    format_args!("{}: {}", heading.target, OneLine(heading.message)),
+                    format_args!("{}: {}", heading.target, OneLine(&heading.message)),
                 );
             }
         }
@@ -124,21 +133,6 @@ impl Line<'_> {
     fn end(&mut self) {
         let end: &[u8] = if self.style == Style::Json { b"}\n" } else { b"\n" };
         self.out.extend_from_slice(end);
-    }
-
-    fn name(&mut self, name: &str) {
-        match self.style {
-            Style::Json => {
-                self.out.push(b',');
-                json_text(self.out, name);
-                self.out.push(b':');
-            }
-            Style::Pretty { .. } => {
-                self.out.push(b' ');
-                self.out.extend_from_slice(name.as_bytes());
-                self.out.push(b'=');
-            }
-        }
     }
 
     fn value(&mut self, value: Value<'_>) {
@@ -155,6 +149,7 @@ impl Line<'_> {
             Value::Text(text) if self.style == Style::Json => json_text(self.out, text),
             Value::Text(text) => self.text(&text),
             Value::Shown(shown) => self.text(shown),
+            Value::Rendered(value) => self.out.extend_from_slice(value),
         }
     }
 
@@ -182,10 +177,35 @@ fn json_shown(out: &mut Vec<u8>, shown: &dyn Display) {
 
 /// RFC 3339 in microseconds.
 fn timestamp(out: &mut Vec<u8>, time: Duration) {
-    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    let nanos = i32::try_from(time.subsec_nanos()).unwrap_or_default();
-    let time = jiff::Timestamp::new(seconds, nanos).unwrap_or(jiff::Timestamp::MAX);
-    print(out, format_args!("{time:.6}"));
+    let (mut second, mut text) = SECOND.get();
+    if second != time.as_secs() {
+        second = time.as_secs();
+        text = written_second(second);
+        SECOND.set((second, text));
+    }
+    out.extend_from_slice(&text);
+    let micros = time.subsec_micros();
+    out.extend([100_000, 10_000, 1_000, 100, 10, 1].map(|place| digit(micros, place)));
+    out.push(b'Z');
+}
+
+/// Date and time up to the second and the point after it; the last one of the calendar for what lies beyond.
+fn written_second(second: u64) -> [u8; 20] {
+    let second = i64::try_from(second)
+        .ok()
+        .and_then(|second| jiff::Timestamp::from_second(second).ok());
+    let text = format!("{:.0}", second.unwrap_or(jiff::Timestamp::MAX));
+    let mut written = *b"0000-00-00T00:00:00.";
+    for (to, from) in written.iter_mut().zip(text.trim_end_matches('Z').bytes()) {
+        *to = from;
+    }
+    written
+}
+
+/// The digit of `number` at `place`, a power of ten.
+fn digit(number: u32, place: u32) -> u8 {
+    let digit = number.checked_div(place).unwrap_or_default() % 10;
+    b'0'.saturating_add(u8::try_from(digit).unwrap_or_default())
 }
 
 /// Shows as much as a value shows before it fails. Both the formatting machinery and the JSON writer panic at a value
@@ -209,6 +229,20 @@ impl<'a> From<&'a str> for Value<'a> {
 impl From<u64> for Value<'_> {
     fn from(number: u64) -> Self {
         Value::Unsigned(number)
+    }
+}
+
+impl Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => f.write_str(text),
+            Value::Shown(shown) => shown.fmt(f),
+            Value::Unsigned(number) => number.fmt(f),
+            Value::Signed(number) => number.fmt(f),
+            Value::Float(number) => number.fmt(f),
+            Value::Flag(flag) => flag.fmt(f),
+            Value::Rendered(value) => String::from_utf8_lossy(value).fmt(f),
+        }
     }
 }
 

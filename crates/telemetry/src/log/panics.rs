@@ -29,7 +29,7 @@ impl Source {
             time: (self.clock)(),
             level: Level::ERROR,
             target: "panic",
-            message: &message,
+            message: Value::Text(message),
         };
         let current = std::thread::current();
         compose(

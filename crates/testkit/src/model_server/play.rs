@@ -82,7 +82,9 @@ impl Play {
     fn of(asked: &Asked, script: &Script, tag: &str, call: u64) -> Self {
         let body = verbatim(script);
         if let (true, Some(bytes)) = (script.raw, &body) {
-            return Play::default().with(script, raw(script, bytes), Ending::Close);
+            let whole = Part::new(script.head_ms, bytes.as_slice());
+            let (parts, ending) = limited(script, vec![whole], Framing::Close);
+            return Play::default().with(script, parts, ending);
         }
         let streams = asked.stream && script.status == 200;
         let parts = match body {
@@ -228,15 +230,6 @@ fn limited(script: &Script, parts: Vec<Part>, framing: Framing) -> (Vec<Part>, E
         }
     }
     (kept, ending)
-}
-
-/// A whole response word for word.
-fn raw(script: &Script, bytes: &[u8]) -> Vec<Part> {
-    let part = Part::new(script.head_ms, bytes);
-    match script.split {
-        0 => vec![part],
-        size => part.split(size, script.split_gap_ms),
-    }
 }
 
 fn verbatim(script: &Script) -> Option<Vec<u8>> {

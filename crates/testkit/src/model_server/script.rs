@@ -52,7 +52,8 @@ pub struct Script {
     pub body: Option<String>,
     /// The body in hex, for bytes that are not UTF-8.
     pub body_hex: Option<String>,
-    /// Whether `body`, `body_hex` stand for the whole response, head included; the connection ends after it.
+    /// Whether `body`, `body_hex` stand for the whole response, head included; the connection ends after it. A cut
+    /// counts its bytes from the head's first; after 0 bytes the client hears nothing at all.
     pub raw: bool,
     /// How many calls of a tag follow this script before `then`; 0: all.
     pub times: u32,
@@ -122,7 +123,7 @@ impl Script {
         }
     }
 
-    /// Accepts the call and never says a word.
+    /// Sends the head and then nothing, until the client leaves.
     pub fn silent() -> Self {
         Script {
             stall_after: Some(0),

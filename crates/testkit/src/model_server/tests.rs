@@ -192,6 +192,13 @@ fn bodies_and_responses_may_be_given_word_for_word() {
         ..Script::default()
     });
     assert_eq!(chat(&server, "x", true), "not HTTP");
+    server.script(Script {
+        body: Some("HTTP/1.1 200 OK".into()),
+        raw: true,
+        cut_after: Some(4),
+        ..Script::default()
+    });
+    assert_eq!(chat(&server, "x", true), "HTTP");
 }
 
 #[test]
@@ -278,6 +285,43 @@ fn it_is_ruled_from_outside() {
     ask(&server, "/__reset", "");
     assert_eq!(server.stats().total, Counts::default());
     assert!(chat(&server, "x", false).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn a_json_answer_takes_as_long_as_its_tokens_would() {
+    let asked = |stream| play::Asked {
+        format: render::Format::Chat,
+        model: "m".into(),
+        stream,
+        include_usage: false,
+    };
+    let script = Script {
+        head_ms: 1000,
+        first_ms: 100,
+        gap_ms: 10,
+        tokens: 3,
+        ..Script::default()
+    };
+    let pauses = |stream| {
+        let play = play::Cache::default().play(asked(stream), &script, "", 1);
+        let pauses = play.writes.iter().map(|write| write.after.as_millis());
+        pauses.collect::<Vec<_>>()
+    };
+    // Head and role, three tokens, the last with what follows it; then head, body.
+    assert_eq!(pauses(true), [1000, 100, 10, 10]);
+    assert_eq!(pauses(false), [1000, 120]);
+}
+
+#[test]
+fn a_burst_is_one_write() {
+    let script = Script::paced(32, 0);
+    let asked = play::Asked {
+        format: render::Format::Messages,
+        model: "m".into(),
+        stream: true,
+        include_usage: false,
+    };
+    assert_eq!(play::Cache::default().play(asked, &script, "", 1).writes.len(), 1);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 use super::super::{EndpointError, proxy::Proxies};
 use super::*;
 use http::HeaderValue;
+use parking_lot::Mutex;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer};
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    time::Instant,
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// A server's certificate and the authority that a client needs to trust it.
@@ -238,26 +242,52 @@ fn addresses_of_both_families_take_turns_in_the_order_of_the_resolver() {
     }
 }
 
-#[tokio::test]
-async fn the_first_address_that_answers_wins_and_a_refusal_starts_the_next_at_once() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let silent = tokio::net::TcpSocket::new_v4().unwrap();
-    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let (open, refusing) = (listener.local_addr().unwrap(), silent.local_addr().unwrap());
-    let stream = first_of(vec![refusing, refusing, open]).await.unwrap();
-    assert_eq!(stream.peer_addr().unwrap(), open);
-    let error = first_of(vec![refusing, refusing]).await.unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-    assert_eq!(
-        first_of(vec![]).await.unwrap_err().to_string(),
-        "the name has no address"
-    );
+/// When each of the addresses was tried, in virtual milliseconds, and how it ended. An address's port says after how
+/// many milliseconds it answers; an even one connects, an odd one is refused.
+async fn race(ports: &[u16]) -> (Vec<u128>, Result<u16, String>, u128) {
+    let (started, tried) = (Instant::now(), Mutex::new(Vec::new()));
+    let connect = |address: SocketAddr| {
+        tried.lock().push(started.elapsed().as_millis());
+        async move {
+            sleep(Duration::from_millis(address.port().into())).await;
+            let port = address.port();
+            if port.is_multiple_of(2) {
+                Ok(port)
+            } else {
+                Err(io::Error::other(port.to_string()))
+            }
+        }
+    };
+    let addresses = ports
+        .iter()
+        .map(|&port| SocketAddr::from(([10, 0, 0, 1], port)))
+        .collect();
+    let result = first_of(addresses, connect).await.map_err(|error| error.to_string());
+    (tried.lock().clone(), result, started.elapsed().as_millis())
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_are_raced_with_a_head_start_and_a_refusal_starts_the_next_at_once() {
+    let never = 60_000;
+    let table = [
+        (&[10, 2][..], (vec![0], Ok(10), 10)),
+        (&[never, 20], (vec![0, 250], Ok(20), 270)),
+        (&[never, never, 20], (vec![0, 250, 500], Ok(20), 520)),
+        (&[300, 100], (vec![0, 250], Ok(300), 300)),
+        (&[5, 20], (vec![0, 5], Ok(20), 25)),
+        (&[255, never, 20], (vec![0, 250, 255], Ok(20), 275)),
+        (&[5, 7], (vec![0, 5], Err("7".into()), 12)),
+        (&[], (vec![], Err("the name has no address".into()), 0)),
+    ];
+    for (ports, expected) in table {
+        assert_eq!(race(ports).await, expected, "{ports:?}");
+    }
 }
 
 #[tokio::test]
 async fn tokens_are_not_held_back_by_the_kernel() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let stream = first_of(vec![listener.local_addr().unwrap()]).await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     assert!(!stream.nodelay().unwrap(), "the system's own setting");
     assert!(prepared(stream).unwrap().nodelay().unwrap());
 }

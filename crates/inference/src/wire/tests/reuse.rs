@@ -5,6 +5,7 @@ use tokio::time::{advance, sleep};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const MINUTE: Duration = Duration::from_secs(60);
+const PAST_A_MINUTE: Duration = Duration::from_millis(60_001);
 
 async fn ok(wire: &Wire, peer: &mut Peer) {
     assert_eq!(ask(wire, peer, OK, false).await.unwrap(), (200, "ok".into()));
@@ -123,7 +124,7 @@ async fn a_connection_is_kept_for_a_minute() {
     advance(MINUTE).await;
     ok(&wire, &mut peers[0]).await;
     assert_eq!(script.dialed(), 1);
-    advance(MINUTE + Duration::from_millis(1)).await;
+    advance(PAST_A_MINUTE).await;
     let mut old = peers.remove(0);
     let (_, ()) = tokio::join!(ok(&wire, &mut peers[0]), old.sees_the_end());
     assert_eq!((script.dialed(), wire.pool.len()), (2, 1));
@@ -137,7 +138,7 @@ async fn a_connection_that_comes_back_closes_those_that_waited_too_long() {
         peers[0].answers("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
     );
     ok(&wire, &mut peers[1]).await;
-    advance(MINUTE + Duration::from_millis(1)).await;
+    advance(PAST_A_MINUTE).await;
     peers[0].says("ok").await;
     assert_eq!(incoming.unwrap().body.collect(2).await.unwrap(), "ok");
     peers[1].sees_the_end().await;

@@ -15,7 +15,7 @@ fn line(style: Style, message: &str, fill: impl FnOnce(&mut Line<'_>)) -> String
         time: Duration::from_micros(1_795_176_000_000_250),
         level: Level::INFO,
         target: "t",
-        message: &message,
+        message: Value::Text(message),
     };
     let mut out = Vec::new();
     compose(style, &heading, fill, |bytes| out = bytes.to_vec());
@@ -33,7 +33,7 @@ fn all_values(line: &mut Line<'_>) {
     line.field("flag", Value::Flag(true));
     line.optional("none", None::<u64>);
     line.optional("some", Some("word"));
-    line.raw("raw", b"7");
+    line.field("rendered", Value::Rendered(b"7"));
 }
 
 #[track_caller]
@@ -46,7 +46,7 @@ fn every_kind_of_value_is_json() {
     check(
         Style::Json,
         expect![[r#"
-        {"timestamp":"2026-11-20T12:00:00.000250Z","level":"INFO","target":"t","message":"two\nlines \u001b[31m","text":"a b\n\"\u0007é","shown":"1-x\n","unsigned":18446744073709551615,"signed":-9223372036854775808,"float":0.25,"large":1e300,"nan":"NaN","flag":true,"some":"word","raw":7}
+        {"timestamp":"2026-11-20T12:00:00.000250Z","level":"INFO","target":"t","message":"two\nlines \u001b[31m","text":"a b\n\"\u0007é","shown":"1-x\n","unsigned":18446744073709551615,"signed":-9223372036854775808,"float":0.25,"large":1e300,"nan":"NaN","flag":true,"some":"word","rendered":7}
     "#]],
     );
 }
@@ -56,7 +56,7 @@ fn people_read_words_bare_and_the_rest_in_quotes() {
     check(
         PRETTY,
         expect![[r#"
-        2026-11-20T12:00:00.000250Z  INFO t: two\nlines \u{1b}[31m text="a b\n\"\u{7}é" shown="1-x\n" unsigned=18446744073709551615 signed=-9223372036854775808 float=0.25 large=1e300 nan=NaN flag=true some=word raw=7
+        2026-11-20T12:00:00.000250Z  INFO t: two\nlines \u{1b}[31m text="a b\n\"\u{7}é" shown="1-x\n" unsigned=18446744073709551615 signed=-9223372036854775808 float=0.25 large=1e300 nan=NaN flag=true some=word rendered=7
     "#]],
     );
 }
@@ -133,7 +133,7 @@ fn a_value_that_cannot_be_shown_breaks_no_line() {
             time: Duration::ZERO,
             level: Level::INFO,
             target: "t",
-            message: &Broken,
+            message: Value::Shown(&Broken),
         };
         compose(style, &heading, |_| (), |bytes| assert_eq!(bytes.last(), Some(&b'\n')));
     }

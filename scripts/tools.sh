@@ -15,7 +15,7 @@ cargo_tool() {
         echo "installing $1 $2 into $ORCHESTRATOR_TOOLS"
         # All tools share one build folder, since they share most of their dependencies.
         CARGO_PROFILE_DEV_DEBUG=false RUSTFLAGS='' cargo install --quiet --locked --debug --force \
-            --root "$ORCHESTRATOR_TOOLS" --target-dir "$ORCHESTRATOR_TOOLS/build" "$1@$2"
+            --root "$ORCHESTRATOR_TOOLS" --target-dir "$ORCHESTRATOR_TOOLS-build" "$1@$2"
     fi
 }
 

@@ -1,1 +1,16 @@
-//! Tests of the program as a whole; they stand in `tests/`.
+//! What tests of the program as a whole need: the program itself on free ports, and a plain client.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    reason = "a fault in here shall end the test"
+)]
+
+mod client;
+mod program;
+
+pub use client::{Http, get, post};
+pub use program::{Ended, Program};

@@ -102,8 +102,10 @@ fn a_field_named_like_one_of_ours_gets_another_name() {
 #[test]
 fn a_field_whose_name_is_no_word_breaks_no_line() {
     check_json(
-        || info!(target: "t", "a\"b\n" = 1, r#type = 2, dotted.name = 3, "names"),
-        expect![[""]],
+        || info!(target: "t", { "a\"b\n" = 1, r#type = 2, dotted.name = 3 }, "names"),
+        expect![[r#"
+            {"timestamp":"NOW","level":"INFO","target":"t","message":"names","field":1,"type":2,"dotted.name":3}
+        "#]],
     );
 }
 

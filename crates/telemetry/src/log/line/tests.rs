@@ -190,3 +190,46 @@ proptest! {
         prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }
+
+#[test]
+fn any_value_may_be_the_message() {
+    let messages = [
+        (Value::Text("a\nb"), r#""a\nb""#, r"a\nb"),
+        (Value::Shown(&'x'), r#""x""#, "x"),
+        (Value::Unsigned(7), "7", "7"),
+        (Value::Signed(-7), "-7", "-7"),
+        (Value::Float(0.5), "0.5", "0.5"),
+        (Value::Flag(false), "false", "false"),
+        (Value::Rendered(b"[1]"), "[1]", "[1]"),
+    ];
+    for (message, json, pretty) in messages {
+        for (style, expected) in [
+            (Style::Json, format!(r#""message":{json}}}"#)),
+            (PRETTY, format!(" t: {pretty}")),
+        ] {
+            let heading = Heading {
+                time: Duration::ZERO,
+                level: Level::WARN,
+                target: "t",
+                message,
+            };
+            let mut out = Vec::new();
+            compose(style, &heading, |_| (), |bytes| out = bytes.to_vec());
+            let out = String::from_utf8(out).unwrap();
+            assert!(out.trim_end().ends_with(&expected), "{out}");
+        }
+    }
+}
+
+#[test]
+fn a_thread_writes_each_second_as_if_it_were_its_first() {
+    for seconds in [0, 1, 1, 59, 60, 1, 86_399, 86_400, u64::MAX, 0, 1_795_176_000, u64::MAX] {
+        let time = Duration::new(seconds, 7_000);
+        let (mut here, mut fresh) = (Vec::new(), Vec::new());
+        timestamp(&mut here, time);
+        std::thread::scope(|scope| {
+            scope.spawn(|| timestamp(&mut fresh, time));
+        });
+        assert_eq!(String::from_utf8(here), String::from_utf8(fresh));
+    }
+}

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::string_slice,
     clippy::disallowed_methods,
     reason = "a fault in here shall end the test"
 )]

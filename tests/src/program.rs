@@ -57,7 +57,7 @@ impl Program {
                 .filter_map(|line| serde_json::from_str::<Value>(line).ok());
             built
                 .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-                .last()
+                .next_back()
                 .expect("a program")
         })
     }

@@ -45,6 +45,12 @@ impl Client {
         }
     }
 
+    /// Waits until an answer has begun.
+    async fn first_token(&mut self) {
+        assert_eq!(self.hear().await["type"], "accepted");
+        assert_eq!(self.hear().await["type"], "token");
+    }
+
     /// All of one answer: what was accepted, the text, and the last frame.
     async fn answer(&mut self) -> (Value, String, Value) {
         let accepted = self.hear().await;
@@ -128,7 +134,7 @@ fn a_cancelled_request_ends_as_cancelled_and_stops_upstream() {
     run(async {
         let mut client = Client::connect(&program).await;
         client.submit("c1", "endless").await;
-        assert_eq!(client.hear().await["type"], "accepted");
+        client.first_token().await;
         client.submit("c1", "again").await;
         let mut frame = client.hear().await;
         while frame["type"] == "token" {
@@ -189,7 +195,7 @@ fn a_clean_goodbye_ends_the_call_at_once() {
     run(async {
         let mut client = Client::connect(&program).await;
         client.submit("c1", "endless").await;
-        client.hear().await;
+        client.first_token().await;
         client.0.close(None).await.unwrap();
         let stats = server.until(|stats| stats.total.running == 0).await;
         assert_eq!(stats.total.aborted, 1);
@@ -199,7 +205,7 @@ fn a_clean_goodbye_ends_the_call_at_once() {
 #[test]
 fn five_hundred_listeners_hear_one_call() {
     let server = ModelServer::following(Script::paced(20, 10));
-    let program = Program::before(&server.url(), "");
+    let program = Program::before(&server.url(), "[pipeline.deduplication]\nwindow_s = 60\n");
     run(async {
         let mut clients = Vec::new();
         for _ in 0..500 {

@@ -108,7 +108,9 @@ fn tool_calls_are_put_together_by_their_indexes() {
         tool(call(0, Some("a"), Some("f"), "{}")),
         chunk([finish(0, ToolCalls)]),
     ];
-    check(&collect(&head("c1"), &chunks, end(ToolCalls, None)), expect![[r#"
+    check(
+        &collect(&head("c1"), &chunks, end(ToolCalls, None)),
+        expect![[r#"
         {
           "id": "c1",
           "object": "chat.completion",
@@ -144,7 +146,8 @@ fn tool_calls_are_put_together_by_their_indexes() {
               "finish_reason": "tool_calls"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -191,7 +194,9 @@ fn content_is_null_only_beside_something_else() {
 fn an_answer_without_chunks_is_still_a_completion() {
     let mut none = head("");
     none.created = 0;
-    check(&collect(&none, &[], end(Stop, None)), expect![[r#"
+    check(
+        &collect(&none, &[], end(Stop, None)),
+        expect![[r#"
         {
           "id": "chatcmpl-0190b0c7a1f27c3d8e4f5a6b7c8d9e0f",
           "object": "chat.completion",
@@ -209,7 +214,8 @@ fn an_answer_without_chunks_is_still_a_completion() {
               "finish_reason": "stop"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]

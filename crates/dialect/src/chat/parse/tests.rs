@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixtures::tell;
+use expect_test::expect;
 use proptest::prelude::*;
 
 fn parse(body: &str) -> Result<Parsed, Failure> {
@@ -310,62 +311,31 @@ fn parts_that_are_no_text_stand_in_the_raw_message_only() {
 #[test]
 fn a_body_that_is_no_object_is_told_where_it_breaks() {
     let table = [
-        (
-            "",
-            "The body is not valid: EOF while parsing a value at line 1 column 0.",
-        ),
-        (
-            "   ",
-            "The body is not valid: EOF while parsing a value at line 1 column 3.",
-        ),
-        ("[]", "The body must be a JSON object, found an array."),
-        ("\"a b\"", "The body must be a JSON object, found a text."),
-        ("hello", "The body must be a JSON object, found nothing that is JSON."),
-        ("null", "The body must be a JSON object, found null."),
-        (
-            "{\"a\":1}x",
-            "The body is not valid: trailing characters at line 1 column 8.",
-        ),
-        (
-            "{\"a\":1,}",
-            "The body is not valid: trailing comma at line 1 column 8.",
-        ),
-        (
-            "{a:1}",
-            "The body is not valid: key must be a string at line 1 column 2.",
-        ),
-        (
-            "{\n\"a\":01}",
-            "The body is not valid: invalid number at line 2 column 6.",
-        ),
-        (
-            "{\"a\":\"\n\"}",
-            "The body is not valid: control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0.",
-        ),
-        (
-            "{\"\\ud800\":1}",
-            "The body is not valid: unexpected end of hex escape at line 1 column 9.",
-        ),
-        (
-            "{\"messages\":[{\"role\":}]}",
-            "The body is not valid: expected value at line 1 column 22.",
-        ),
-        (
-            "{\"messages\":[{} {}]}",
-            "The body is not valid: expected `,` or `]` at line 1 column 17.",
-        ),
-        (
-            "{\"messages\":[",
-            "The body is not valid: EOF while parsing a list at line 1 column 13.",
-        ),
-        (
-            "\u{feff}{}",
-            "The body must be a JSON object, found nothing that is JSON.",
-        ),
+        "",
+        "   ",
+        "[]",
+        "\"a b\"",
+        "hello",
+        "null",
+        "{\"a\":1}x",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{\n\"a\":01}",
+        "{\"a\":\"\n\"}",
+        "{\"\\ud800\":1}",
+        "{\"messages\":[{\"role\":}]}",
+        "{\"messages\":[{} {}]}",
+        "{\"messages\":[{},]}",
+        "{\"messages\":[,{}]}",
+        "{\"messages\":[",
+        "{\"messages\":[{\"role\"",
+        "\u{feff}{}",
     ];
-    for (body, expected) in table {
-        assert_eq!(fault(body), format!("invalid_request at : {expected}"), "{body:?}");
-    }
+    let told: Vec<String> = table
+        .into_iter()
+        .map(|body| format!("{body:?} {}\n", fault(body)))
+        .collect();
+    expect![[r#""#]].assert_eq(&told.concat());
 }
 
 #[test]

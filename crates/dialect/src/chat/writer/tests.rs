@@ -80,9 +80,12 @@ fn usage_that_came_with_the_finish_is_told_again_to_who_asked() {
     let chunks = read_good(Protocol::Chat, &chat_stream(&[last]));
     let written = write(&head("c1"), &chunks, Some(end(Stop, Some(USAGE))), true);
     assert_eq!(written[0], last);
-    check(&written[1..].to_vec(), expect![[r#"
+    check(
+        &written[1..].to_vec(),
+        expect![[r#"
         c1 1700000000[] usage {"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":1}}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -131,11 +134,14 @@ fn a_whole_answer_is_one_event_of_content_and_one_of_its_finish() {
     let body = r#"{"id":"c1","model":"m-1","created":1700000000,"choices":[{"index":0,"message":{"role":"assistant","content":"Hello.","reasoning_content":"hm","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":9,"completion_tokens":4}}"#;
     let (_, whole) = whole::read(Protocol::Chat, &Bytes::from(body)).unwrap();
     let written = write(&head("c1"), &[whole], Some(end(ToolCalls, Some(USAGE))), true);
-    check(&written, expect![[r#"
+    check(
+        &written,
+        expect![[r#"
         c1 1700000000[0 {"role":"assistant","reasoning_content":"hm","content":"Hello.","tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]} null] usage null
         c1 1700000000[0 {} "tool_calls"] usage null
         c1 1700000000[] usage {"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":1}}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -166,10 +172,13 @@ fn an_answer_that_says_nothing_still_begins_and_ends() {
             c1 1700000000[0 {} "stop"]
         "#]],
     );
-    check(&write(&head("c1"), &[], Some(end(Stop, None)), false), expect![[r#"
+    check(
+        &write(&head("c1"), &[], Some(end(Stop, None)), false),
+        expect![[r#"
         c1 1700000000[0 {"role":"assistant","content":""} null]
         c1 1700000000[0 {} "stop"]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -177,10 +186,13 @@ fn an_answer_that_was_cut_by_a_limit_gets_its_finish() {
     let chunks = read_good(Protocol::Chat, &chat_stream(&[ROLE, TEXT, FINISH]));
     let written = write(&head("c1"), &chunks[..2], Some(end(Length, Some(USAGE))), true);
     assert_eq!(written[..2], [ROLE, TEXT]);
-    check(&written[2..].to_vec(), expect![[r#"
+    check(
+        &written[2..].to_vec(),
+        expect![[r#"
         c1 1700000000[0 {} "length"] usage null
         c1 1700000000[] usage {"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":1}}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -191,19 +203,25 @@ fn each_unfinished_choice_of_a_cut_answer_gets_its_finish() {
     };
     let chunks = [chunk([text("a"), second]), chunk([finish(Stop)])];
     let written = write(&head("c1"), &chunks, Some(end(Length, None)), false);
-    check(&written[2..].to_vec(), expect![[r#"
+    check(
+        &written[2..].to_vec(),
+        expect![[r#"
         c1 1700000000[0 {} "stop"]
         c1 1700000000[1 {} "length"]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn ids_and_times_stand_in_where_the_worker_gives_none() {
     let mut own = head("");
     own.created = 0;
-    check(&write(&own, &[chunk([text("a")])], None, false), expect![[r#"
+    check(
+        &write(&own, &[chunk([text("a")])], None, false),
+        expect![[r#"
         chatcmpl-0190b0c7a1f27c3d8e4f5a6b7c8d9e0f 1600000000[0 {"role":"assistant","content":"a"} null]
-    "#]]);
+    "#]],
+    );
     check(
         &write(&head("msg_01"), &[chunk([text("a")])], None, false),
         expect![[r#"
@@ -226,10 +244,13 @@ fn no_usage_is_invented() {
         Some(end(Stop, None)),
         true,
     );
-    check(&written, expect![[r#"
+    check(
+        &written,
+        expect![[r#"
         c1 1700000000[0 {"role":"assistant","content":"a"} null] usage null
         c1 1700000000[0 {} "stop"] usage null
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -31,7 +31,17 @@ const FINISH: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"
 
 #[test]
 fn a_stream_is_read_as_openai_sends_it() {
-    expect![[r#""#]].assert_eq(&show(&read_good(Protocol::Chat, TRANSCRIPT)));
+    expect![[r#"
+        -
+        reasoning "Hm"
+        text "Grüße"
+        #1 call[0] call_1 get_weather ""
+        #1 call[0] - - "{\"city\":\"Köln\"}"
+        #1 finish tool_calls
+        finish stop
+        usage 8+10 cached 4 reasoning 0
+    "#]]
+    .assert_eq(&show(&read_good(Protocol::Chat, TRANSCRIPT)));
 }
 
 #[test]

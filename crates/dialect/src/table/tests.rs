@@ -129,7 +129,13 @@ fn a_refusal_says_what_holds() {
     .into_iter()
     .map(|(protocol, field, value)| format!("{}\n", asked(protocol, &with(field, value)).unwrap_err()))
     .collect();
-    expect![[r#""#]].assert_eq(&told.concat());
+    expect![[r#"
+        The worker that serves this model cannot be told `n` as the request has it.
+        The worker that serves this model cannot be told `presence_penalty` as the request has it (Ollama: in `options`).
+        The worker that serves this model cannot be told `tool_choice` as the request has it (Ollama: `none` takes the tools away, any other is refused).
+        The worker that serves this model cannot be told `response_format` as the request has it (Messages: schemas only, in `output_config`; Ollama: `format`).
+        The worker that serves this model cannot be told `functions` as the request has it (say `tools`).
+    "#]].assert_eq(&told.concat());
 }
 
 #[test]

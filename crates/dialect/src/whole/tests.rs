@@ -22,7 +22,18 @@ fn all_choices_of_an_answer_are_one_chunk() {
     );
     let event = chunk.event.clone().unwrap();
     assert!(event.whole && event.data == WHOLE);
-    expect![[r#""#]].assert_eq(&show(&[chunk]).replace(" | ", "\n"));
+    expect![[r#"
+        text "Hello"
+        finish stop
+        #1 reasoning "hm"
+        #1 call[0] c1 f "{}"
+        #1 call[1] c2 g "{\"a\":1}"
+        #1 finish tool_calls
+        #2 refusal "No."
+        #2 finish content_filter
+        usage 9+12 cached 8 reasoning 2
+    "#]]
+    .assert_eq(&show(&[chunk]).replace(" | ", "\n"));
 }
 
 #[test]
@@ -45,7 +56,21 @@ fn what_is_no_whole_answer_is_a_failure() {
         .into_iter()
         .map(|body| tell(&answer(body).unwrap_err()) + "\n")
         .collect();
-    expect![[r#""#]].assert_eq(&told.concat());
+    expect![[r#"
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 0).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 1).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 2).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 1).
+        upstream_truncated at -: The worker's answer has no finish reason.
+        upstream_truncated at -: The worker's answer has no finish reason.
+        upstream_truncated at -: The worker's answer has no finish reason.
+        upstream_truncated at -: The worker's answer has no finish reason.
+        upstream_truncated at -: The worker's answer has no finish reason.
+        upstream_rejected at -: The worker reports an error: no such model
+        upstream_error at -: The worker reports an error: boom
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 44).
+    "#]]
+    .assert_eq(&told.concat());
 }
 
 #[test]

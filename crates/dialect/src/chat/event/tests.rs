@@ -218,7 +218,17 @@ fn what_is_no_chat_event_is_a_failure_that_quotes_nothing() {
         .into_iter()
         .map(|json| tell(&event(json).unwrap_err()) + "\n")
         .collect();
-    expect![[r#""#]].assert_eq(&told.concat());
+    expect![[r#"
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 1).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 2).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 1).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 40).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 33).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 11).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 40).
+        upstream_protocol at -: The worker sent JSON that its protocol does not know (line 1, column 45).
+    "#]]
+    .assert_eq(&told.concat());
 }
 
 #[test]

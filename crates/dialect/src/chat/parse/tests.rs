@@ -335,7 +335,27 @@ fn a_body_that_is_no_object_is_told_where_it_breaks() {
         .into_iter()
         .map(|body| format!("{body:?} {}\n", fault(body)))
         .collect();
-    expect![[r#""#]].assert_eq(&told.concat());
+    expect![[r#"
+        "" invalid_request at : The body is not valid: EOF while parsing a value at line 1 column 0.
+        "   " invalid_request at : The body is not valid: EOF while parsing a value at line 1 column 3.
+        "[]" invalid_request at : The body must be a JSON object, found an array.
+        "\"a b\"" invalid_request at : The body must be a JSON object, found a text.
+        "hello" invalid_request at : The body must be a JSON object, found nothing that is JSON.
+        "null" invalid_request at : The body must be a JSON object, found null.
+        "{\"a\":1}x" invalid_request at : The body is not valid: trailing characters at line 1 column 8.
+        "{\"a\":1,}" invalid_request at : The body is not valid: trailing comma at line 1 column 8.
+        "{a:1}" invalid_request at : The body is not valid: key must be a string at line 1 column 2.
+        "{\n\"a\":01}" invalid_request at : The body is not valid: invalid number at line 2 column 6.
+        "{\"a\":\"\n\"}" invalid_request at : The body is not valid: control character (\u0000-\u001F) found while parsing a string at line 1 column 6.
+        "{\"\\ud800\":1}" invalid_request at : The body is not valid: unexpected end of hex escape at line 1 column 9.
+        "{\"messages\":[{\"role\":}]}" invalid_request at : The body is not valid: expected value at line 1 column 22.
+        "{\"messages\":[{} {}]}" invalid_request at : The body is not valid: expected `,` or `]` at line 1 column 17.
+        "{\"messages\":[{},]}" invalid_request at : The body is not valid: trailing comma at line 1 column 17.
+        "{\"messages\":[,{}]}" invalid_request at : The body is not valid: expected value at line 1 column 14.
+        "{\"messages\":[" invalid_request at : The body is not valid: EOF while parsing a list at line 1 column 13.
+        "{\"messages\":[{\"role\"" invalid_request at : The body is not valid: EOF while parsing an object at line 1 column 20.
+        "\u{feff}{}" invalid_request at : The body must be a JSON object, found nothing that is JSON.
+    "#]].assert_eq(&told.concat());
 }
 
 #[test]

@@ -35,7 +35,19 @@ fn a_turn_is_taken_apart() {
         r#"{"role":"tool","tool_call_id":"c1","content":"a cat"}"#,
     ];
     let told: Vec<String> = table.into_iter().map(|message| turn(message).unwrap() + "\n").collect();
-    expect![[r#""#]].assert_eq(&told.concat());
+    expect![[r#"
+        User: text "hi \"there\""
+        User: 
+        System: text "be brief"
+        User: text "a", link http://x/y.png from messages[0].content[2].image_url.url
+        User: image image/png iVBO==
+        Assistant: text "Let me see.", call c1 look {"n": 12345678901234567890123}
+        Assistant: call c1 look {}
+        Assistant: text "No."
+        Assistant: text "No."
+        Tool: text "a cat", answers c1
+    "#]]
+    .assert_eq(&told.concat());
 }
 
 #[test]
@@ -58,7 +70,20 @@ fn what_cannot_be_carried_is_refused_with_its_path() {
         .into_iter()
         .map(|message| tell(&turn(message).unwrap_err()) + "\n")
         .collect();
-    expect![[r#""#]].assert_eq(&told.concat());
+    expect![[r#"
+        invalid_request at messages[0].role: `messages[0].role` is nothing that this worker can be told.
+        invalid_request at messages[0].function_call: `messages[0].function_call` is nothing that this worker can be told.
+        invalid_request at messages[0].audio: `messages[0].audio` is nothing that this worker can be told.
+        invalid_request at messages[0].content[1]: `messages[0].content[1]` is nothing that this worker can be told.
+        invalid_request at messages[0].content[0]: `messages[0].content[0]` is nothing that this worker can be told.
+        invalid_request at messages[0].content[0].image_url: `messages[0].content[0].image_url` must be an object, found a text.
+        invalid_request at messages[0].content[0].image_url.url: `messages[0].content[0].image_url.url` must be an http address or a data: URL in base64.
+        invalid_request at messages[0].content[0].image_url.url: `messages[0].content[0].image_url.url` must be an http address or a data: URL in base64.
+        invalid_request at messages[0].tool_calls[0]: `messages[0].tool_calls[0]` is nothing that this worker can be told.
+        invalid_request at messages[0].tool_calls[0].function.arguments: `messages[0].tool_calls[0].function.arguments` must be the text of a JSON object.
+        invalid_request at messages[0].tool_calls[0].function.arguments: `messages[0].tool_calls[0].function.arguments` must be the text of a JSON object.
+        invalid_request at messages[0]: `messages[0]` is not valid: invalid type: string "x", expected a sequence.
+    "#]].assert_eq(&told.concat());
 }
 
 #[test]

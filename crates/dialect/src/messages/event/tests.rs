@@ -70,7 +70,27 @@ data: {"type":"message_stop"}
 
 #[test]
 fn a_stream_is_read_as_anthropic_sends_it() {
-    expect![[r#""#]].assert_eq(&show(&read_good(Protocol::Messages, TRANSCRIPT)));
+    expect![[r#"
+        -
+        -
+        reasoning "They want\nweather."
+        -
+        -
+        -
+        text "Let me "
+        text "look: ☀"
+        -
+        call[0] toolu_1 get_weather ""
+        -
+        call[0] - - "{\"city\": \"Ber"
+        call[0] - - "lin\"}"
+        -
+        call[1] toolu_2 now ""
+        call[1] - - "{}"
+        finish tool_calls | usage 135+89 cached 100 reasoning 0
+        -
+    "#]]
+    .assert_eq(&show(&read_good(Protocol::Messages, TRANSCRIPT)));
 }
 
 #[test]
@@ -236,7 +256,20 @@ fn blocks_that_have_no_words_here_say_nothing() {
             "{}",
         ]) + &ending("\"tool_use\"")),
     );
-    expect![[r#""#]].assert_eq(&show(&chunks));
+    expect![[r#"
+        -
+        -
+        -
+        text "Hi"
+        -
+        -
+        call[0] t f "{\"a\": 1.10}"
+        -
+        -
+        -
+        finish tool_calls | usage 1+2 cached 0 reasoning 0
+    "#]]
+    .assert_eq(&show(&chunks));
 }
 
 #[test]
@@ -261,7 +294,9 @@ fn a_whole_answer_is_one_chunk() {
     assert_eq!((&*meta.id, &*meta.model, meta.created), ("msg_2", "claude-x", 0));
     let event = chunk.event.clone().unwrap();
     assert!(event.whole && event.dialect == Dialect::Messages && event.data == WHOLE);
-    expect![[r#""#]].assert_eq(&show(&[chunk]));
+    expect![[r#"
+        reasoning "hm" | text "Hel" | text "lo" | call[0] t1 f "{\"a\": 1.10}" | call[1] t2 g "" | call[1] - - "{}" | finish tool_calls | usage 7+5 cached 4 reasoning 0
+    "#]].assert_eq(&show(&[chunk]));
 }
 
 #[test]

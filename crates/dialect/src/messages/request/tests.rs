@@ -42,7 +42,112 @@ fn a_conversation_is_said_in_anthropics_words() {
         {"role":"assistant","content":""},
         {"role":"user","content":"Thanks."}
     ]"#);
-    check(&body, expect![[r#""#]]);
+    check(
+        &body,
+        expect![[r#"
+        {
+          "model": "claude",
+          "max_tokens": 4096,
+          "system": "Be brief.\n\nAnd\nkind.",
+          "messages": [
+            {
+              "role": "user",
+              "content": [
+                {
+                  "type": "text",
+                  "text": "What is this?"
+                },
+                {
+                  "type": "image",
+                  "source": {
+                    "type": "base64",
+                    "media_type": "image/png",
+                    "data": "iVBO"
+                  }
+                },
+                {
+                  "type": "image",
+                  "source": {
+                    "type": "url",
+                    "url": "https://x/y.jpg"
+                  }
+                }
+              ]
+            },
+            {
+              "role": "assistant",
+              "content": [
+                {
+                  "type": "text",
+                  "text": "Let me look."
+                },
+                {
+                  "type": "tool_use",
+                  "id": "c1",
+                  "name": "look",
+                  "input": {
+                    "at": 1.2345678901234568e+22
+                  }
+                },
+                {
+                  "type": "tool_use",
+                  "id": "c2",
+                  "name": "smell",
+                  "input": {}
+                }
+              ]
+            },
+            {
+              "role": "user",
+              "content": [
+                {
+                  "type": "tool_result",
+                  "tool_use_id": "c1",
+                  "content": [
+                    {
+                      "type": "text",
+                      "text": "a cat"
+                    }
+                  ]
+                },
+                {
+                  "type": "tool_result",
+                  "tool_use_id": "c2",
+                  "content": [
+                    {
+                      "type": "text",
+                      "text": "a cat, too"
+                    }
+                  ]
+                },
+                {
+                  "type": "text",
+                  "text": "So?"
+                }
+              ]
+            },
+            {
+              "role": "assistant",
+              "content": [
+                {
+                  "type": "text",
+                  "text": "A cat."
+                }
+              ]
+            },
+            {
+              "role": "user",
+              "content": [
+                {
+                  "type": "text",
+                  "text": "Thanks."
+                }
+              ]
+            }
+          ],
+          "stream": false
+        }"#]],
+    );
 }
 
 #[test]
@@ -56,7 +161,63 @@ fn parameters_are_said_in_anthropics_words() {
             "response_format":{"type":"json_schema","json_schema":{"name":"s","strict":true,"schema":{"type":"object"}}},
             "user":"u","metadata":{"a":"b"},"store":true,"n":1,"presence_penalty":0"#,
         ),
-        expect![[r#""#]],
+        expect![[r#"
+            {
+              "model": "claude",
+              "max_tokens": 77,
+              "messages": [
+                {
+                  "role": "user",
+                  "content": [
+                    {
+                      "type": "text",
+                      "text": "hi"
+                    }
+                  ]
+                }
+              ],
+              "stream": false,
+              "temperature": 1.0,
+              "top_p": 0.9,
+              "top_k": 40,
+              "stop_sequences": [
+                "a",
+                "b\n"
+              ],
+              "tools": [
+                {
+                  "name": "f",
+                  "description": "does \"f\"",
+                  "input_schema": {
+                    "type": "object",
+                    "properties": {
+                      "x": {
+                        "minimum": 1.1
+                      }
+                    }
+                  }
+                },
+                {
+                  "name": "g",
+                  "input_schema": {
+                    "type": "object"
+                  }
+                }
+              ],
+              "tool_choice": {
+                "type": "any",
+                "disable_parallel_tool_use": true
+              },
+              "output_config": {
+                "effort": "low",
+                "format": {
+                  "type": "json_schema",
+                  "schema": {
+                    "type": "object"
+                  }
+                }
+              }
+            }"#]],
     );
 }
 
@@ -174,7 +335,21 @@ fn what_cannot_be_said_is_refused_with_its_place() {
         with(r#""logit_bias":{"1":1}"#),
     ];
     let told: Vec<String> = table.iter().map(|body| tell(&ask(body).unwrap_err()) + "\n").collect();
-    expect![[r#""#]].assert_eq(&told.concat());
+    expect![[r#"
+        invalid_request at messages: `messages` must hold a turn that is no system message.
+        invalid_request at messages: `messages` must hold a turn that is no system message.
+        invalid_request at messages[0].tool_call_id: `messages[0].tool_call_id` is missing: it must name the call that is answered.
+        invalid_request at messages[0].content[0]: `messages[0].content[0]` is nothing that this worker can be told.
+        invalid_request at tools: The worker that serves this model cannot be told `tools` as the request has it (functions only).
+        invalid_request at tools: The worker that serves this model cannot be told `tools` as the request has it (functions only).
+        invalid_request at tool_choice: The worker that serves this model cannot be told `tool_choice` as the request has it (Ollama: `none` takes the tools away, any other is refused).
+        invalid_request at tool_choice: The worker that serves this model cannot be told `tool_choice` as the request has it (Ollama: `none` takes the tools away, any other is refused).
+        invalid_request at stop: The worker that serves this model cannot be told `stop` as the request has it (Messages: `stop_sequences`; Ollama: `options.stop`).
+        invalid_request at reasoning_effort: The worker that serves this model cannot be told `reasoning_effort` as the request has it (Messages: `output_config.effort`; Ollama: `think`).
+        invalid_request at response_format: The worker that serves this model cannot be told `response_format` as the request has it (Messages: schemas only, in `output_config`; Ollama: `format`).
+        invalid_request at n: The worker that serves this model cannot be told `n` as the request has it.
+        invalid_request at logit_bias: The worker that serves this model cannot be told `logit_bias` as the request has it.
+    "#]].assert_eq(&told.concat());
 }
 
 #[test]

@@ -27,12 +27,24 @@ fn line(json: &str) -> String {
 
 #[test]
 fn a_stream_is_read_as_ollama_sends_it() {
-    expect![[r#""#]].assert_eq(&show(&read_good(Protocol::Ollama, TRANSCRIPT)));
+    expect![[r#"
+        reasoning "They ask."
+        text "The"
+        text " sky ☀"
+        -
+        finish stop | usage 26+282 cached 0 reasoning 0
+    "#]]
+    .assert_eq(&show(&read_good(Protocol::Ollama, TRANSCRIPT)));
 }
 
 #[test]
 fn tool_calls_are_counted_over_lines_and_get_ids() {
-    expect![[r#""#]].assert_eq(&show(&read_good(Protocol::Ollama, TOOLS)));
+    expect![[r#"
+        call[0] call_0 f "{\"city\":\"Berlin\",\"n\": 1.10}" | call[1] x7 g "{}"
+        call[2] call_2 h "{}"
+        finish tool_calls | usage 1+2 cached 0 reasoning 0
+    "#]]
+    .assert_eq(&show(&read_good(Protocol::Ollama, TOOLS)));
 }
 
 #[test]
@@ -149,7 +161,10 @@ fn a_whole_answer_is_one_chunk() {
     assert_eq!(meta.model, "q");
     let event = chunk.event.clone().unwrap();
     assert!(event.whole && event.dialect == Dialect::Ollama && event.data == body);
-    expect![[r#""#]].assert_eq(&show(&[chunk]));
+    expect![[r#"
+        reasoning "hm" | text "Hi" | call[0] call_0 f "{\"a\":1}" | finish tool_calls | usage 1+2 cached 0 reasoning 0
+    "#]]
+    .assert_eq(&show(&[chunk]));
 }
 
 #[test]

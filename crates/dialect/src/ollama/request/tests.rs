@@ -37,7 +37,65 @@ fn a_conversation_is_said_in_ollamas_words() {
         {"role":"tool","tool_call_id":"unknown","content":"?"},
         {"role":"assistant","content":"A cat."}
     ]"#);
-    check(&body, expect![[r#""#]]);
+    check(
+        &body,
+        expect![[r#"
+        {
+          "model": "llama",
+          "messages": [
+            {
+              "role": "system",
+              "content": "Be brief."
+            },
+            {
+              "role": "user",
+              "content": "What is\nthis?",
+              "images": [
+                "iVBO"
+              ]
+            },
+            {
+              "role": "assistant",
+              "content": "",
+              "tool_calls": [
+                {
+                  "function": {
+                    "name": "look",
+                    "arguments": {
+                      "at": 1.2345678901234568e+22
+                    }
+                  }
+                },
+                {
+                  "function": {
+                    "name": "smell",
+                    "arguments": {}
+                  }
+                }
+              ]
+            },
+            {
+              "role": "tool",
+              "content": "fishy",
+              "tool_name": "smell"
+            },
+            {
+              "role": "tool",
+              "content": "a cat",
+              "tool_name": "look"
+            },
+            {
+              "role": "tool",
+              "content": "?"
+            },
+            {
+              "role": "assistant",
+              "content": "A cat."
+            }
+          ],
+          "stream": true
+        }"#]],
+    );
 }
 
 #[test]
@@ -48,7 +106,43 @@ fn parameters_are_said_in_ollamas_words() {
             "stop":"END","reasoning_effort":"minimal","tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"auto",
             "response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{"type":"object"}}},"user":"u","parallel_tool_calls":true"#,
         ),
-        expect![[r#""#]],
+        expect![[r#"
+            {
+              "model": "llama",
+              "messages": [
+                {
+                  "role": "user",
+                  "content": "hi"
+                }
+              ],
+              "stream": true,
+              "tools": [
+                {
+                  "type": "function",
+                  "function": {
+                    "name": "f",
+                    "parameters": {}
+                  }
+                }
+              ],
+              "format": {
+                "type": "object"
+              },
+              "think": "low",
+              "options": {
+                "num_predict": 77,
+                "temperature": 1.7,
+                "stop": [
+                  "END"
+                ],
+                "frequency_penalty": 0.1,
+                "min_p": 0.05,
+                "presence_penalty": -0.2,
+                "seed": 7,
+                "top_k": 40,
+                "top_p": 0.9
+              }
+            }"#]],
     );
 }
 
@@ -132,5 +226,13 @@ fn what_cannot_be_said_is_refused_with_its_place() {
         with(r#""logprobs":true"#),
     ];
     let told: Vec<String> = table.iter().map(|body| tell(&ask(body).unwrap_err()) + "\n").collect();
-    expect![[r#""#]].assert_eq(&told.concat());
+    expect![[r#"
+        invalid_request at messages[1].content[0].image_url.url: `messages[1].content[0].image_url.url` must be a data: URL in base64: this worker fetches nothing.
+        invalid_request at messages[0].content[0]: `messages[0].content[0]` is nothing that this worker can be told.
+        invalid_request at parallel_tool_calls: The worker that serves this model cannot be told `parallel_tool_calls` as the request has it (Messages: `tool_choice.disable_parallel_tool_use`).
+        invalid_request at stop: The worker that serves this model cannot be told `stop` as the request has it (Messages: `stop_sequences`; Ollama: `options.stop`).
+        invalid_request at reasoning_effort: The worker that serves this model cannot be told `reasoning_effort` as the request has it (Messages: `output_config.effort`; Ollama: `think`).
+        invalid_request at n: The worker that serves this model cannot be told `n` as the request has it.
+        invalid_request at logprobs: The worker that serves this model cannot be told `logprobs` as the request has it.
+    "#]].assert_eq(&told.concat());
 }

@@ -1,4 +1,8 @@
 //! The stage that makes the prompt: what was retrieved goes before the conversation, by a template.
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "an overflow in a test shall end it")
+)]
 
 mod config;
 mod error;

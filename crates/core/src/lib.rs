@@ -2,6 +2,10 @@
 //!
 //! What travels: [`Request`] -> [`Unique`] -> [`Grounded`] -> [`Prompt`] -> [`Reply`] -> [`Filtered`]; what comes back
 //! is an [`Answer`], a log that one writer fills and any number of listeners hear from its start.
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "an overflow in a test shall end it")
+)]
 
 mod answer;
 mod blocking;

@@ -2,7 +2,7 @@
 //! that events need. No value is built that nobody asks for.
 
 use bytes::Bytes;
-use orchestrator_core::{Failure, Field, Text};
+use orchestrator_core::{Code, Failure, Field, Text};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor},
@@ -152,14 +152,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 pub(crate) fn body_text(body: Bytes) -> Result<Text, Failure> {
     let text = Text::try_from(body.clone()).map_err(|error| {
         let place = place(&body, error.valid_up_to());
-        Failure::invalid("", format!("The body is not valid UTF-8 at {place}."))
+        invalid("", format!("The body is not valid UTF-8 at {place}."))
     })?;
     if let Some(at) = too_deep(&text) {
         let text = format!(
             "The body is nested more than {MAX_DEPTH} levels deep at {}.",
             place(&body, at)
         );
-        return Err(Failure::invalid("", text));
+        return Err(invalid("", text));
     }
     Ok(text)
 }
@@ -214,22 +214,33 @@ pub(crate) fn string(value: &str) -> Option<Cow<'_, str>> {
 
 // === error texts ===
 
+/// A failure at a place in the request; `""` is the body as a whole, which has no path.
+pub(crate) fn invalid(at: &str, text: String) -> Failure {
+    match at {
+        "" => Failure::new(Code::InvalidRequest, text),
+        at => Failure::invalid(at, text),
+    }
+}
+
 /// A failure that says what was found at `at` and what is allowed there.
 pub(crate) fn wrong(at: &str, allowed: &str, found: &str) -> Failure {
-    Failure::invalid(
+    invalid(
         at,
         format!("{} must be {allowed}, found {}.", named(at), describe(found)),
     )
 }
 
-/// A failure for JSON that the parser refused. Its line and column hold only for the whole body, which `""` stands for; the
-/// parser's own texts quote no values, since we ask it for no types that a value could miss.
+/// A failure for JSON that the parser refused. Its line and column hold for the body as a whole only; what it says of types
+/// quotes the value, which is left out.
 pub(crate) fn broken(at: &str, error: &serde_json::Error) -> Failure {
     let mut text = error.to_string();
     if !at.is_empty() {
         text.truncate(text.rfind(" at line ").unwrap_or(text.len()));
     }
-    Failure::invalid(at, format!("{} is not valid: {text}.", named(at)))
+    if let Some((_, expected)) = text.rsplit_once(", expected ").filter(|_| error.is_data()) {
+        text = format!("expected {expected}");
+    }
+    invalid(at, format!("{} is not valid: {text}.", named(at)))
 }
 
 fn named(at: &str) -> String {

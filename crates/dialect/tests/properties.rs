@@ -1,5 +1,11 @@
 //! What holds for all streams: how they were cut does not matter, nothing is lost between equal dialects, an answer says the
 //! same streamed and whole, and no bytes make a reader panic.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a fault in here shall end the test"
+)]
 
 use bytes::Bytes;
 use orchestrator_core::{Chunk, Delta, End, Failure, FinishReason, Head, Kind, RequestId, Tier};

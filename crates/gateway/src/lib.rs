@@ -2,6 +2,10 @@
 //!
 //! A request comes in at [`Gateway`] -> `server` (connection) -> `router` -> `chat` (body -> `Request` -> the line) and its
 //! answer leaves through `reply` (JSON), `sse` or `socket` (WebSocket).
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "an overflow in a test shall end it")
+)]
 
 mod body;
 mod call;

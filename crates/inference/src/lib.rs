@@ -2,6 +2,10 @@
 //!
 //! A call goes [`Inference`] -> [`Worker`] (retries, guard) -> `call` (one attempt) -> `provider` (where and how to ask) ->
 //! `wire` (HTTP/1.1). Adding a provider is one file and one line in `provider`.
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "an overflow in a test shall end it")
+)]
 
 mod call;
 mod config;

@@ -1,4 +1,8 @@
 //! The stage that looks for passages which ground an answer.
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "an overflow in a test shall end it")
+)]
 
 mod config;
 mod metrics;

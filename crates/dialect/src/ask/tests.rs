@@ -49,14 +49,17 @@ fn what_is_wrong_is_named() {
             r#"{"prompt":"a","temperature":1}"#,
             "invalid_request at temperature: `temperature` is not known here: use prompt or messages, model and stream.",
         ),
-        ("[]", "invalid_request at : The body must be an object, found an array."),
+        (
+            "[]",
+            "invalid_request at -: The body must be an object, found an array.",
+        ),
         (
             r#"{"prompt":"a","prompt":"b"}"#,
-            "invalid_request at : The body is not valid: a field stands twice, or there are too many at line 1 column 22.",
+            "invalid_request at -: The body is not valid: a field stands twice, or there are too many at line 1 column 22.",
         ),
         (
             r#"{"prompt":"a""#,
-            "invalid_request at : The body is not valid: EOF while parsing an object at line 1 column 13.",
+            "invalid_request at -: The body is not valid: EOF while parsing an object at line 1 column 13.",
         ),
     ];
     for (body, expected) in table {

@@ -3,7 +3,7 @@
 //! The parser hands out values as slices but not the ends of arrays and objects that are read in parts; those follow from
 //! the last slice, since nothing but white space stands between it and the bracket.
 
-use crate::json::{MAX_FIELDS, Name, brief, broken, range, wrong};
+use crate::json::{MAX_FIELDS, Name, brief, broken, invalid, range, wrong};
 use orchestrator_core::Failure;
 use serde::{
     Deserialize, Deserializer,
@@ -96,7 +96,7 @@ impl<'a> Scan<'a> {
     }
 
     fn refuse<E: Error>(&mut self, at: String, text: String) -> E {
-        self.fault = Some(Failure::invalid(at, text));
+        self.fault = Some(invalid(&at, text));
         E::custom("refused")
     }
 }

@@ -180,7 +180,10 @@ fn image_piece<'a>(at: &str, image: &'a RawValue) -> Result<Piece<'a>, Failure> 
 }
 
 fn not_known(at: &str) -> Failure {
-    Failure::invalid(at, format!("`{at}` is nothing that this worker can be told."))
+    Failure::invalid(
+        at,
+        format!("`{at}` cannot be told to the worker that serves this model."),
+    )
 }
 
 // === impl Call ===

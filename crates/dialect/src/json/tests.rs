@@ -127,7 +127,7 @@ fn a_body_that_is_no_utf8_is_refused_with_its_place() {
     let failure = body_text(Bytes::from_static(b"{\n \"a\": \"\xff\"}")).unwrap_err();
     assert_eq!(
         tell(&failure),
-        "invalid_request at : The body is not valid UTF-8 at line 2 column 8."
+        "invalid_request at -: The body is not valid UTF-8 at line 2 column 8."
     );
 }
 

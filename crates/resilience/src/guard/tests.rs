@@ -29,7 +29,7 @@ async fn fail(guard: &Guard) {
 }
 
 async fn refused(guard: &Guard) -> Failure {
-    guard.admit().await.err().expect("the guard refuses")
+    guard.admit().await.expect_err("the guard refuses")
 }
 
 /// A gauge or counter of the worker, by the label that tells it apart.

@@ -336,25 +336,25 @@ fn a_body_that_is_no_object_is_told_where_it_breaks() {
         .map(|body| format!("{body:?} {}\n", fault(body)))
         .collect();
     expect![[r#"
-        "" invalid_request at : The body is not valid: EOF while parsing a value at line 1 column 0.
-        "   " invalid_request at : The body is not valid: EOF while parsing a value at line 1 column 3.
-        "[]" invalid_request at : The body must be a JSON object, found an array.
-        "\"a b\"" invalid_request at : The body must be a JSON object, found a text.
-        "hello" invalid_request at : The body must be a JSON object, found nothing that is JSON.
-        "null" invalid_request at : The body must be a JSON object, found null.
-        "{\"a\":1}x" invalid_request at : The body is not valid: trailing characters at line 1 column 8.
-        "{\"a\":1,}" invalid_request at : The body is not valid: trailing comma at line 1 column 8.
-        "{a:1}" invalid_request at : The body is not valid: key must be a string at line 1 column 2.
-        "{\n\"a\":01}" invalid_request at : The body is not valid: invalid number at line 2 column 6.
-        "{\"a\":\"\n\"}" invalid_request at : The body is not valid: control character (\u0000-\u001F) found while parsing a string at line 1 column 6.
-        "{\"\\ud800\":1}" invalid_request at : The body is not valid: unexpected end of hex escape at line 1 column 9.
-        "{\"messages\":[{\"role\":}]}" invalid_request at : The body is not valid: expected value at line 1 column 22.
-        "{\"messages\":[{} {}]}" invalid_request at : The body is not valid: expected `,` or `]` at line 1 column 17.
-        "{\"messages\":[{},]}" invalid_request at : The body is not valid: trailing comma at line 1 column 17.
-        "{\"messages\":[,{}]}" invalid_request at : The body is not valid: expected value at line 1 column 14.
-        "{\"messages\":[" invalid_request at : The body is not valid: EOF while parsing a list at line 1 column 13.
-        "{\"messages\":[{\"role\"" invalid_request at : The body is not valid: EOF while parsing an object at line 1 column 20.
-        "\u{feff}{}" invalid_request at : The body must be a JSON object, found nothing that is JSON.
+        "" invalid_request at -: The body is not valid: EOF while parsing a value at line 1 column 0.
+        "   " invalid_request at -: The body is not valid: EOF while parsing a value at line 1 column 3.
+        "[]" invalid_request at -: The body must be a JSON object, found an array.
+        "\"a b\"" invalid_request at -: The body must be a JSON object, found a text.
+        "hello" invalid_request at -: The body must be a JSON object, found nothing that is JSON.
+        "null" invalid_request at -: The body must be a JSON object, found null.
+        "{\"a\":1}x" invalid_request at -: The body is not valid: trailing characters at line 1 column 8.
+        "{\"a\":1,}" invalid_request at -: The body is not valid: trailing comma at line 1 column 8.
+        "{a:1}" invalid_request at -: The body is not valid: key must be a string at line 1 column 2.
+        "{\n\"a\":01}" invalid_request at -: The body is not valid: invalid number at line 2 column 6.
+        "{\"a\":\"\n\"}" invalid_request at -: The body is not valid: control character (\u0000-\u001F) found while parsing a string at line 1 column 6.
+        "{\"\\ud800\":1}" invalid_request at -: The body is not valid: unexpected end of hex escape at line 1 column 9.
+        "{\"messages\":[{\"role\":}]}" invalid_request at -: The body is not valid: expected value at line 1 column 22.
+        "{\"messages\":[{} {}]}" invalid_request at -: The body is not valid: expected `,` or `]` at line 1 column 17.
+        "{\"messages\":[{},]}" invalid_request at -: The body is not valid: trailing comma at line 1 column 17.
+        "{\"messages\":[,{}]}" invalid_request at -: The body is not valid: expected value at line 1 column 14.
+        "{\"messages\":[" invalid_request at -: The body is not valid: EOF while parsing a list at line 1 column 13.
+        "{\"messages\":[{\"role\"" invalid_request at -: The body is not valid: EOF while parsing an object at line 1 column 20.
+        "\u{feff}{}" invalid_request at -: The body must be a JSON object, found nothing that is JSON.
     "#]].assert_eq(&told.concat());
 }
 
@@ -363,7 +363,7 @@ fn more_top_level_fields_than_anybody_needs_are_refused() {
     let fields: Vec<String> = (0..300).map(|i| format!("\"f{i}\":0")).collect();
     assert_eq!(
         fault(&with(&fields.join(","))),
-        "invalid_request at : The body has more than 256 fields."
+        "invalid_request at -: The body has more than 256 fields."
     );
 }
 

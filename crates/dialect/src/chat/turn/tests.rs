@@ -71,18 +71,18 @@ fn what_cannot_be_carried_is_refused_with_its_path() {
         .map(|message| tell(&turn(message).unwrap_err()) + "\n")
         .collect();
     expect![[r#"
-        invalid_request at messages[0].role: `messages[0].role` is nothing that this worker can be told.
-        invalid_request at messages[0].function_call: `messages[0].function_call` is nothing that this worker can be told.
-        invalid_request at messages[0].audio: `messages[0].audio` is nothing that this worker can be told.
-        invalid_request at messages[0].content[1]: `messages[0].content[1]` is nothing that this worker can be told.
-        invalid_request at messages[0].content[0]: `messages[0].content[0]` is nothing that this worker can be told.
+        invalid_request at messages[0].role: `messages[0].role` cannot be told to the worker that serves this model.
+        invalid_request at messages[0].function_call: `messages[0].function_call` cannot be told to the worker that serves this model.
+        invalid_request at messages[0].audio: `messages[0].audio` cannot be told to the worker that serves this model.
+        invalid_request at messages[0].content[1]: `messages[0].content[1]` cannot be told to the worker that serves this model.
+        invalid_request at messages[0].content[0]: `messages[0].content[0]` cannot be told to the worker that serves this model.
         invalid_request at messages[0].content[0].image_url: `messages[0].content[0].image_url` must be an object, found a text.
         invalid_request at messages[0].content[0].image_url.url: `messages[0].content[0].image_url.url` must be an http address or a data: URL in base64.
         invalid_request at messages[0].content[0].image_url.url: `messages[0].content[0].image_url.url` must be an http address or a data: URL in base64.
-        invalid_request at messages[0].tool_calls[0]: `messages[0].tool_calls[0]` is nothing that this worker can be told.
+        invalid_request at messages[0].tool_calls[0]: `messages[0].tool_calls[0]` cannot be told to the worker that serves this model.
         invalid_request at messages[0].tool_calls[0].function.arguments: `messages[0].tool_calls[0].function.arguments` must be the text of a JSON object.
         invalid_request at messages[0].tool_calls[0].function.arguments: `messages[0].tool_calls[0].function.arguments` must be the text of a JSON object.
-        invalid_request at messages[0]: `messages[0]` is not valid: invalid type: string "x", expected a sequence.
+        invalid_request at messages[0]: `messages[0]` is not valid: expected a sequence.
     "#]].assert_eq(&told.concat());
 }
 

@@ -81,7 +81,7 @@ fn usage_that_came_with_the_finish_is_told_again_to_who_asked() {
     let written = write(&head("c1"), &chunks, Some(end(Stop, Some(USAGE))), true);
     assert_eq!(written[0], last);
     check(
-        &written[1..].to_vec(),
+        &written[1..],
         expect![[r#"
         c1 1700000000[] usage {"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":1}}
     "#]],
@@ -187,7 +187,7 @@ fn an_answer_that_was_cut_by_a_limit_gets_its_finish() {
     let written = write(&head("c1"), &chunks[..2], Some(end(Length, Some(USAGE))), true);
     assert_eq!(written[..2], [ROLE, TEXT]);
     check(
-        &written[2..].to_vec(),
+        &written[2..],
         expect![[r#"
         c1 1700000000[0 {} "length"] usage null
         c1 1700000000[] usage {"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":1}}
@@ -204,7 +204,7 @@ fn each_unfinished_choice_of_a_cut_answer_gets_its_finish() {
     let chunks = [chunk([text("a"), second]), chunk([finish(Stop)])];
     let written = write(&head("c1"), &chunks, Some(end(Length, None)), false);
     check(
-        &written[2..].to_vec(),
+        &written[2..],
         expect![[r#"
         c1 1700000000[0 {} "stop"]
         c1 1700000000[1 {} "length"]

@@ -339,7 +339,7 @@ fn what_cannot_be_said_is_refused_with_its_place() {
         invalid_request at messages: `messages` must hold a turn that is no system message.
         invalid_request at messages: `messages` must hold a turn that is no system message.
         invalid_request at messages[0].tool_call_id: `messages[0].tool_call_id` is missing: it must name the call that is answered.
-        invalid_request at messages[0].content[0]: `messages[0].content[0]` is nothing that this worker can be told.
+        invalid_request at messages[0].content[0]: `messages[0].content[0]` cannot be told to the worker that serves this model.
         invalid_request at tools: The worker that serves this model cannot be told `tools` as the request has it (functions only).
         invalid_request at tools: The worker that serves this model cannot be told `tools` as the request has it (functions only).
         invalid_request at tool_choice: The worker that serves this model cannot be told `tool_choice` as the request has it (Ollama: `none` takes the tools away, any other is refused).

@@ -228,7 +228,7 @@ fn what_cannot_be_said_is_refused_with_its_place() {
     let told: Vec<String> = table.iter().map(|body| tell(&ask(body).unwrap_err()) + "\n").collect();
     expect![[r#"
         invalid_request at messages[1].content[0].image_url.url: `messages[1].content[0].image_url.url` must be a data: URL in base64: this worker fetches nothing.
-        invalid_request at messages[0].content[0]: `messages[0].content[0]` is nothing that this worker can be told.
+        invalid_request at messages[0].content[0]: `messages[0].content[0]` cannot be told to the worker that serves this model.
         invalid_request at parallel_tool_calls: The worker that serves this model cannot be told `parallel_tool_calls` as the request has it (Messages: `tool_choice.disable_parallel_tool_use`).
         invalid_request at stop: The worker that serves this model cannot be told `stop` as the request has it (Messages: `stop_sequences`; Ollama: `options.stop`).
         invalid_request at reasoning_effort: The worker that serves this model cannot be told `reasoning_effort` as the request has it (Messages: `output_config.effort`; Ollama: `think`).

@@ -1,1 +1,89 @@
+use super::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+const LIMITS: Limits = Limits {
+    head: Duration::from_secs(10),
+    idle: Duration::from_secs(75),
+    write: Duration::from_secs(30),
+};
+
+fn watched() -> (Watched<DuplexStream>, Busy, DuplexStream) {
+    let (ours, theirs) = duplex(16);
+    let busy = Busy::default();
+    (Watched::new(ours, LIMITS, busy.clone()), busy, theirs)
+}
+
+async fn waits_for(watched: &mut Watched<DuplexStream>) -> (Duration, String) {
+    let began = Instant::now();
+    let error = watched.read_u8().await.unwrap_err();
+    (began.elapsed(), error.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_request_is_closed_after_the_idle_time() {
+    let (mut watched, _busy, _client) = watched();
+    let (waited, why) = waits_for(&mut watched).await;
+    assert_eq!(
+        (waited, why.as_str()),
+        (LIMITS.idle, "the connection was idle for too long")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_trickles_in_has_ten_seconds_from_its_first_byte() {
+    let (mut watched, _busy, mut client) = watched();
+    let began = Instant::now();
+    let trickle = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            if client.write_all(b"x").await.is_err() {
+                return;
+            }
+        }
+    };
+    let read = async {
+        loop {
+            if let Err(error) = watched.read_u8().await {
+                return error;
+            }
+        }
+    };
+    let error = tokio::select! { error = read => error, () = trickle => panic!("the socket is read") };
+    assert_eq!(error.to_string(), "the head of the request took too long");
+    assert_eq!(began.elapsed(), Duration::from_secs(13));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_be_silent_while_it_is_answered() {
+    let (mut watched, busy, mut client) = watched();
+    client.write_all(b"x").await.unwrap();
+    watched.read_u8().await.unwrap();
+    let work = busy.work();
+    let silent = tokio::time::timeout(Duration::from_secs(3600), watched.read_u8()).await;
+    assert!(silent.is_err(), "nothing ends it");
+    drop(work);
+    let (waited, _) = waits_for(&mut watched).await;
+    assert_eq!(waited, LIMITS.idle, "afterwards it idles");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_is_closed() {
+    let (mut watched, _busy, _client) = watched();
+    let began = Instant::now();
+    let error = watched.write_all(&[0; 64]).await.unwrap_err();
+    assert!(error.to_string().contains("slow_consumer"));
+    assert_eq!(began.elapsed(), LIMITS.write);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_something_in_time_is_kept() {
+    let (mut watched, _busy, mut client) = watched();
+    let taking = async {
+        for _ in 0..64 {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            client.read_u8().await.unwrap();
+        }
+    };
+    let (written, ()) = tokio::join!(watched.write_all(&[0; 64]), taking);
+    assert!(written.is_ok());
+}

@@ -1,1 +1,118 @@
+use super::*;
+use http::HeaderValue;
+use orchestrator_core::Code;
 
+fn read(headers: &[(&'static str, &str)]) -> Result<Options, Failure> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.insert(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    Options::read(&map, &Config::default())
+}
+
+fn refused(name: &'static str, value: &str) -> Failure {
+    let failure = read(&[(name, value)]).unwrap_err();
+    assert_eq!((failure.code(), failure.param()), (Code::InvalidRequest, Some(name)));
+    failure
+}
+
+#[test]
+fn a_request_without_wishes_has_the_usual_ones() {
+    let options = read(&[]).unwrap();
+    let usual = Options {
+        timeout: Duration::from_secs(600),
+        ..Options::default()
+    };
+    assert_eq!(options, usual);
+}
+
+#[test]
+fn every_wish_is_read() {
+    let options = read(&[
+        ("x-orchestrator-priority", "high"),
+        ("x-orchestrator-timeout-ms", " 250 "),
+        ("x-orchestrator-session-id", "s1"),
+        ("x-orchestrator-cache-control", "no-store"),
+        ("x-orchestrator-dry-run", "false"),
+        ("x-request-id", "mine"),
+    ]);
+    let expected = Options {
+        priority: Priority::High,
+        timeout: Duration::from_millis(250),
+        session: Some("s1".into()),
+        reuse: Reuse::Never,
+        caller_id: Some("mine".into()),
+    };
+    assert_eq!(options.unwrap(), expected);
+}
+
+#[test]
+fn a_timeout_only_lowers_the_servers() {
+    let asked = |millis: &str| read(&[("x-orchestrator-timeout-ms", millis)]).unwrap().timeout;
+    assert_eq!(asked("18446744073709551615"), Duration::from_secs(600));
+    assert_eq!(asked("1"), Duration::from_millis(1));
+}
+
+#[test]
+fn values_that_are_not_allowed_are_named_with_those_that_are() {
+    for value in ["0", "-1", "1.5", "soon", "18446744073709551616"] {
+        assert!(
+            refused("x-orchestrator-timeout-ms", value)
+                .public()
+                .contains("whole milliseconds")
+        );
+    }
+    assert!(
+        refused("x-orchestrator-priority", "urgent")
+            .public()
+            .contains("high, normal or low")
+    );
+    assert!(
+        refused("x-orchestrator-cache-control", "max-age=1")
+            .public()
+            .contains("no-store or no-cache")
+    );
+    refused("x-orchestrator-session-id", &"s".repeat(257));
+    refused("x-orchestrator-session-id", "");
+    refused("x-orchestrator-priority", "h\u{e4}h");
+    refused("x-orchestrator-dry-run", "true");
+}
+
+#[test]
+fn a_callers_name_that_is_too_long_is_not_echoed_and_not_refused() {
+    let options = read(&[("x-request-id", &"x".repeat(129))]).unwrap();
+    assert_eq!(options.caller_id, None);
+    assert_eq!(
+        read(&[("x-request-id", &"x".repeat(128))])
+            .unwrap()
+            .caller_id
+            .unwrap()
+            .len(),
+        128
+    );
+}
+
+#[test]
+fn bodies_are_json_unless_they_say_otherwise() {
+    let declared = |value: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
+        expect_json(&headers).map_err(|failure| failure.code())
+    };
+    for good in [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/vnd.api+json",
+    ] {
+        assert_eq!(declared(good), Ok(()), "{good}");
+    }
+    for bad in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "",
+    ] {
+        assert_eq!(declared(bad), Err(Code::UnsupportedMediaType), "{bad}");
+    }
+    assert!(expect_json(&HeaderMap::new()).is_ok());
+}

@@ -166,11 +166,8 @@ pub(crate) fn body_text(body: Bytes) -> Result<Text, Failure> {
 
 /// Where brackets first stand deeper than [`MAX_DEPTH`], for any text; strings are skipped as JSON has them.
 fn too_deep(text: &str) -> Option<usize> {
-    // `[` and `{` differ in one bit. A text with few of them needs no second look, and this loop is vectorized.
-    let openings = text.bytes().filter(|byte| byte & 0xdf == b'[').count();
-    if openings <= MAX_DEPTH {
-        return None;
-    }
+    // Most texts have too few brackets to be too deep.
+    memchr::memchr2_iter(b'[', b'{', text.as_bytes()).nth(MAX_DEPTH)?;
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
     for (at, byte) in text.bytes().enumerate() {
         match (quoted, byte) {

@@ -52,8 +52,9 @@ struct Said<'a> {
     refusal: Str<'a>,
     #[serde(borrow)]
     tool_calls: Option<Vec<ToolCall<'a>>>,
+    /// What calls were before they were lists; rare, so that it is read only where it is there.
     #[serde(borrow)]
-    function_call: Option<Function<'a>>,
+    function_call: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +158,7 @@ fn read_choice(data: &Text, raw: Choice<'_>, position: u32, deltas: &mut Deltas)
             say(call_delta(data, index, call.id, call.function.unwrap_or_default()));
         }
         if let Some(function) = said.function_call {
+            let function = serde_json::from_str(function.get()).map_err(|error| unreadable(&error))?;
             say(call_delta(data, 0, Str::default(), function));
         }
     }

@@ -218,3 +218,6 @@ impl<'a> Visitor<'a> for Message<'_, 'a> {
         Ok(element)
     }
 }
+
+#[cfg(test)]
+mod tests;

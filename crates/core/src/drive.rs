@@ -1,10 +1,18 @@
-//! The only loop of the line. [`step`] is the only place for the race with "nobody wants it", the duration, error ->
-//! answer and the hand-over.
+//! The only loop of the line. [`Driven::step`] is the only place for the race with "nobody wants it", the duration,
+//! error -> answer and the hand-over.
+//!
+//! A job that finds the next stage with room, and nobody waiting for it, goes straight on in the task that it is in:
+//! what an edge promises (order, width, capacity) holds as if it had gone through, without two wake-ups a stage.
 
 use crate::{Flow, Inlet, Job, Live, Outlet, Stage, StageMetrics, Tasks};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
 };
 use tokio::{sync::Notify, time::Instant};
 
@@ -25,15 +33,29 @@ pub struct Drive<S: Stage> {
     pub metrics: StageMetrics,
 }
 
+/// What all jobs of a stage share.
+struct Driven<S: Stage> {
+    stage: Arc<S>,
+    next: Outlet<S::Out>,
+    busy: Arc<Busy>,
+}
+
 /// The jobs that a stage has in hand.
 struct Busy {
+    width: Live<usize>,
     jobs: AtomicUsize,
+    /// Those of them that were taken from the inlet and have not begun: a job that comes later may not overtake them.
+    begun_late: AtomicUsize,
     left: Notify,
     metrics: StageMetrics,
 }
 
 /// One job in hand: held from the inlet until the next edge has taken it.
 struct Place(Arc<Busy>);
+
+/// A job's work in a stage that it went straight on to. It yields the work in the stage after that, if the job goes
+/// straight on again.
+pub(crate) struct Onward(Pin<Box<dyn Future<Output = Option<Onward>> + Send>>);
 
 // === impl Drive ===
 
@@ -43,48 +65,96 @@ impl<S: Stage> Drive<S> {
     /// A panic in a stage drops that job's writer, so that one answer fails and the loop lives.
     pub async fn run(self) {
         let busy = Arc::new(Busy {
+            width: self.width,
             jobs: AtomicUsize::new(0),
+            begun_late: AtomicUsize::new(0),
             left: Notify::new(),
             metrics: self.metrics,
         });
+        let driven = Arc::new(Driven {
+            stage: self.stage,
+            next: self.next,
+            busy: busy.clone(),
+        });
+        let straight = driven.clone();
+        self.inlet.shorten(move |job| straight.take_straight(job));
         loop {
-            busy.fewer_than(|| (*self.width.load()).max(1)).await;
+            busy.fewer_than(|| busy.width()).await;
             let Some(job) = self.inlet.recv().await else { break };
-            self.tasks
-                .spawn(step(self.stage.clone(), job, self.next.clone(), busy.enter()));
+            self.tasks.spawn(driven.clone().take(job));
         }
         busy.fewer_than(|| 1).await;
     }
 }
 
-/// Takes one job through the stage and on to the next edge, for as long as somebody wants it.
-async fn step<S: Stage>(stage: Arc<S>, job: Job<S::In>, next: Outlet<S::Out>, place: Place) {
-    if job.cx.deadline().is_none_or(|until| until <= Instant::now()) {
-        return;
-    }
-    let unwanted = job.cx.writer.unwanted();
-    let work = async move {
-        let Job { mut cx, body } = job;
-        let started = Instant::now();
-        let flow = stage.run(&mut cx, body).await;
-        place.0.metrics.worked(started.elapsed());
-        match flow {
-            Ok(Flow::Next(body)) => next.send(Job { cx, body }).await,
-            Ok(Flow::Join(answer, cache)) => cx.writer.join(answer, cache),
-            Ok(Flow::Done(end)) => cx.writer.finish(end),
-            Err(failure) => cx.writer.fail(failure),
+// === impl Driven ===
+
+impl<S: Stage> Driven<S> {
+    /// Takes a job from the inlet as far as it goes in one task.
+    fn take(self: Arc<Self>, job: Job<S::In>) -> impl Future<Output = ()> + Send {
+        let place = self.busy.enter();
+        self.busy.begun_late.fetch_add(1, SeqCst);
+        async move {
+            self.busy.begun_late.fetch_sub(1, SeqCst);
+            if let Some(onward) = self.step(job, place).await {
+                onward.travel().await;
+            }
         }
-    };
-    // The work goes first: a stage that need not wait never arms the timer of the deadline.
-    tokio::select! { biased; () = work => (), () = unwanted => () }
+    }
+
+    /// Takes a job that did not go through the edge, or gives it back when it has to.
+    fn take_straight(self: &Arc<Self>, job: Job<S::In>) -> Result<Onward, Job<S::In>> {
+        match self.busy.enter_if_free() {
+            Some(place) => Ok(Onward(Box::pin(self.clone().step(job, place)))),
+            None => Err(job),
+        }
+    }
+
+    /// Takes one job through the stage and on to the next one, for as long as somebody wants it.
+    async fn step(self: Arc<Self>, job: Job<S::In>, place: Place) -> Option<Onward> {
+        if job.cx.deadline().is_none_or(|until| until <= Instant::now()) {
+            return None;
+        }
+        let unwanted = job.cx.writer.unwanted();
+        let work = async move {
+            let Job { mut cx, body } = job;
+            let started = Instant::now();
+            let flow = self.stage.run(&mut cx, body).await;
+            place.0.metrics.worked(started.elapsed());
+            match flow {
+                Ok(Flow::Next(body)) => return self.next.pass(Job { cx, body }).await,
+                Ok(Flow::Join(answer, cache)) => cx.writer.join(answer, cache),
+                Ok(Flow::Done(end)) => cx.writer.finish(end),
+                Err(failure) => cx.writer.fail(failure),
+            }
+            None
+        };
+        // The work goes first: a stage that need not wait never arms the timer of the deadline.
+        tokio::select! { biased; onward = work => onward, () = unwanted => None }
+    }
 }
 
 // === impl Busy ===
 
 impl Busy {
+    fn width(&self) -> usize {
+        (*self.width.load()).max(1)
+    }
+
     fn enter(self: &Arc<Self>) -> Place {
         self.jobs.fetch_add(1, SeqCst);
         Place(self.clone())
+    }
+
+    /// A place, if there is one and nobody who came earlier is about to begin.
+    fn enter_if_free(self: &Arc<Self>) -> Option<Place> {
+        if self.begun_late.load(SeqCst) > 0 {
+            return None;
+        }
+        let width = self.width();
+        let one_more = |jobs: usize| (jobs < width).then(|| jobs.saturating_add(1));
+        let entered = self.jobs.fetch_update(SeqCst, SeqCst, one_more);
+        entered.ok().map(|_| Place(self.clone()))
     }
 
     /// Waits until fewer than `limit` jobs are in hand.
@@ -104,5 +174,23 @@ impl Drop for Place {
         }
         self.0.jobs.fetch_sub(1, SeqCst);
         self.0.left.notify_one();
+    }
+}
+
+// === impl Onward ===
+
+impl Onward {
+    /// Does the work here and in the stages after it, for as long as the job goes straight on.
+    pub(crate) async fn travel(self) {
+        let mut onward = Some(self);
+        while let Some(Onward(work)) = onward {
+            onward = work.await;
+        }
+    }
+}
+
+impl fmt::Debug for Onward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Onward").finish_non_exhaustive()
     }
 }

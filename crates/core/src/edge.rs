@@ -1,20 +1,41 @@
 //! The bounded channel between two stages. Inside the line an edge waits, so pressure walks back to the gate by itself.
 
-use crate::Job;
+use crate::{Job, Tasks, drive::Onward};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 /// A new edge that holds at most `capacity` jobs, at least one.
 pub fn edge<T>(capacity: usize) -> (Outlet<T>, Inlet<T>) {
     let (sender, receiver) = async_channel::bounded(capacity.max(1));
-    (Outlet(sender), Inlet(receiver))
+    let shortcut = Shortcut::default();
+    let inlet = Inlet {
+        receiver,
+        shortcut: shortcut.clone(),
+    };
+    (Outlet { sender, shortcut }, inlet)
 }
 
 /// The end that jobs go into.
 #[derive(Debug)]
-pub struct Outlet<T>(async_channel::Sender<Job<T>>);
+pub struct Outlet<T> {
+    sender: async_channel::Sender<Job<T>>,
+    shortcut: Shortcut<T>,
+}
 
 /// The end that jobs come out of. It is dry once every outlet is dropped and every job taken.
 #[derive(Debug)]
-pub struct Inlet<T>(async_channel::Receiver<Job<T>>);
+pub struct Inlet<T> {
+    receiver: async_channel::Receiver<Job<T>>,
+    shortcut: Shortcut<T>,
+}
+
+/// What takes a job straight to the stage behind the edge, or gives it back when it has to wait.
+type Take<T> = dyn Fn(Job<T>) -> Result<Onward, Job<T>> + Send + Sync;
+
+/// The way around an empty edge, once the stage behind it is at work.
+struct Shortcut<T>(Arc<OnceLock<Box<Take<T>>>>);
 
 // === impl Outlet ===
 
@@ -22,20 +43,54 @@ impl<T> Outlet<T> {
     /// Hands a job over, waiting for room. When nobody takes jobs any more, the job is dropped and its answer ends as a
     /// fault of ours. Dropping the future drops the job.
     pub async fn send(&self, job: Job<T>) {
-        if let Err(refused) = self.0.send(job).await {
+        if let Err(refused) = self.sender.send(job).await {
             drop(refused);
         }
     }
 
-    /// Hands a job over if there is room; else gives it back.
-    pub fn try_send(&self, job: Job<T>) -> Result<(), Job<T>> {
-        self.0.try_send(job).map_err(async_channel::TrySendError::into_inner)
+    /// Sends a job on its way in a task of its own, without waiting. A burst that finds the edge full waits for room in
+    /// its tasks.
+    pub fn launch(&self, job: Job<T>, tasks: &Tasks)
+    where
+        T: Send + 'static,
+    {
+        let job = match self.straight(job) {
+            Ok(onward) => return drop(tasks.spawn(onward.travel())),
+            Err(job) => job,
+        };
+        if let Err(full) = self.sender.try_send(job) {
+            let (outlet, job) = (self.clone(), full.into_inner());
+            drop(tasks.spawn(async move { outlet.send(job).await }));
+        }
+    }
+
+    /// Hands a job over as [`send`](Outlet::send) does. Where it need not wait, its work in the next stage comes back,
+    /// for the task that the job is in.
+    pub(crate) async fn pass(&self, job: Job<T>) -> Option<Onward> {
+        match self.straight(job) {
+            Ok(onward) => Some(onward),
+            Err(job) => {
+                self.send(job).await;
+                None
+            }
+        }
+    }
+
+    /// The job's work in the stage behind the edge, when the edge is empty and that stage has room; else the job.
+    fn straight(&self, job: Job<T>) -> Result<Onward, Job<T>> {
+        match self.shortcut.0.get() {
+            Some(take) if self.sender.is_empty() && !self.sender.is_closed() => take(job),
+            _ => Err(job),
+        }
     }
 }
 
 impl<T> Clone for Outlet<T> {
     fn clone(&self) -> Self {
-        Outlet(self.0.clone())
+        Outlet {
+            sender: self.sender.clone(),
+            shortcut: self.shortcut.clone(),
+        }
     }
 }
 
@@ -44,7 +99,7 @@ impl<T> Clone for Outlet<T> {
 impl<T> Inlet<T> {
     /// The next job; `None` once the edge is dry. Losing the future loses no job.
     pub async fn recv(&self) -> Option<Job<T>> {
-        self.0.recv().await.ok()
+        self.receiver.recv().await.ok()
     }
 
     /// Reads the depth of the edge, for as long as it lives.
@@ -52,7 +107,35 @@ impl<T> Inlet<T> {
     where
         T: Send + 'static,
     {
-        let receiver = self.0.downgrade();
+        let receiver = self.receiver.downgrade();
         move || receiver.upgrade().map(|receiver| receiver.len())
+    }
+
+    /// Lets jobs that need not wait go around the edge from now on.
+    pub(crate) fn shorten(&self, take: impl Fn(Job<T>) -> Result<Onward, Job<T>> + Send + Sync + 'static) {
+        // The stage behind an edge stays the same for its life.
+        drop(self.shortcut.0.set(Box::new(take)));
+    }
+}
+
+// === impl Shortcut ===
+
+impl<T> Default for Shortcut<T> {
+    fn default() -> Self {
+        Shortcut(Arc::default())
+    }
+}
+
+impl<T> Clone for Shortcut<T> {
+    fn clone(&self) -> Self {
+        Shortcut(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for Shortcut<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shortcut")
+            .field("open", &self.0.get().is_some())
+            .finish()
     }
 }

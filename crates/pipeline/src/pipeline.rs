@@ -132,10 +132,7 @@ impl Submit for Entry {
             cx: Cx::new(request.id, writer),
             body: Box::new(request),
         };
-        if let Err(job) = outlet.try_send(job) {
-            // A burst that came in one turn of the event loop waits its turn, as many as may be in flight.
-            self.tasks.spawn(async move { outlet.send(job).await });
-        }
+        outlet.launch(job, &self.tasks);
         Ok(answer.carrying(place))
     }
 }

@@ -70,7 +70,7 @@ impl AnswerWriter {
     }
 
     /// Appends chunks in one step and wakes each listener once. `false` when the answer would hold more bytes than it
-    /// may; then nothing is appended.
+    /// may; then those that fit are appended, and none after the first that does not.
     pub fn push(&mut self, chunks: impl IntoIterator<Item = Chunk>) -> bool {
         self.log.as_ref().is_none_or(|log| log.append(chunks))
     }
@@ -335,3 +335,6 @@ impl Stream for Answer {
         Poll::Ready(None)
     }
 }
+
+#[cfg(all(test, not(sim_loom)))]
+mod tests;

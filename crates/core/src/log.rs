@@ -82,7 +82,7 @@ impl Log {
         }
     }
 
-    /// Appends; `false` when the answer holds more bytes than it may, and then nothing is appended.
+    /// Appends what fits, in order; `false` when the rest does not.
     pub(crate) fn append(&self, chunks: impl IntoIterator<Item = Chunk>) -> bool {
         self.append_within(self.ledger.max_answer_bytes(), chunks)
     }
@@ -94,18 +94,17 @@ impl Log {
 
     fn append_within(&self, max_bytes: usize, chunks: impl IntoIterator<Item = Chunk>) -> bool {
         self.change(|state| {
-            let old = (state.chunks.len(), state.bytes);
-            for chunk in chunks {
-                state.bytes = state.bytes.saturating_add(chunk.weight());
-                state.chunks.push(Shared::new(chunk));
-            }
-            let fits = state.bytes <= max_bytes;
-            if fits {
-                self.ledger.add(state.bytes.saturating_sub(old.1));
-            } else {
-                state.chunks.truncate(old.0);
-                state.bytes = old.1;
-            }
+            let before = state.bytes;
+            let fits = chunks.into_iter().all(|chunk| {
+                let bytes = state.bytes.saturating_add(chunk.weight());
+                let fits = bytes <= max_bytes;
+                if fits {
+                    state.bytes = bytes;
+                    state.chunks.push(Shared::new(chunk));
+                }
+                fits
+            });
+            self.ledger.add(state.bytes.saturating_sub(before));
             fits
         })
     }

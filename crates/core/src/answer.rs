@@ -336,5 +336,6 @@ impl Stream for Answer {
     }
 }
 
-#[cfg(all(test, not(sim_loom)))]
+#[cfg(test)]
+#[cfg(not(sim_loom))]
 mod tests;

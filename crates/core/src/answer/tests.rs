@@ -5,7 +5,7 @@ mod limits;
 mod model;
 
 use super::*;
-use crate::{Code, FinishReason, Kind, Tier, Usage};
+use crate::{Code, FinishReason, Kind, Tasks, Tier, Usage};
 use futures_util::{FutureExt, StreamExt, poll};
 use std::time::Duration;
 use tokio::{task::JoinHandle, time::sleep};
@@ -62,10 +62,14 @@ async fn all(mut answer: Answer) -> (String, Option<Code>) {
     (text, None)
 }
 
+fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    Tasks::new().spawn(task)
+}
+
 /// Notes after how many milliseconds nobody wants the work any more.
 fn given_up(writer: &AnswerWriter) -> JoinHandle<u128> {
     let (began, unwanted) = (Instant::now(), writer.unwanted());
-    tokio::task::spawn(async move {
+    spawn(async move {
         unwanted.await;
         began.elapsed().as_millis()
     })
@@ -118,7 +122,7 @@ async fn a_writer_dropped_before_its_end_fails_the_answer_as_our_fault() {
 async fn a_waiting_listener_is_woken_by_chunks_by_the_end_and_by_nothing_else() {
     let (mut writer, answer) = answer_for(LONG);
     let began = Instant::now();
-    let listener = tokio::task::spawn(async move {
+    let listener = spawn(async move {
         let mut heard = Vec::new();
         let mut answer = answer;
         while let Some(Ok(chunks)) = answer.next().await {
@@ -186,7 +190,7 @@ async fn how_an_answer_ended_is_told_with_its_usage() {
 async fn where_an_answer_comes_from_is_told_once_it_is_decided() {
     let (mut writer, mut answer) = answer_for(LONG);
     assert!(answer.cache().now_or_never().is_none());
-    let waiting = tokio::task::spawn(async move { answer.cache().await });
+    let waiting = spawn(async move { answer.cache().await });
     sleep(Duration::from_millis(1)).await;
     writer.cache(Cache::Bypass);
     assert_eq!(waiting.await.unwrap(), Ok(Cache::Bypass));
@@ -290,7 +294,7 @@ async fn an_answer_waits_in_the_highest_lane_that_a_listener_asked_for() {
     let until = Instant::now() + LONG;
     let (writer, low) = answer(until, Priority::Low, Ledger::generous());
     assert_eq!(writer.priority(), Priority::Low);
-    let raised = tokio::task::spawn(writer.raised(Priority::Low));
+    let raised = spawn(writer.raised(Priority::Low));
     sleep(Duration::from_millis(1)).await;
     let (same, _) = low.downgrade().join(until, Priority::Low).unwrap();
     sleep(Duration::from_millis(1)).await;
@@ -305,7 +309,7 @@ async fn an_answer_waits_in_the_highest_lane_that_a_listener_asked_for() {
 async fn a_listener_that_moves_to_another_task_is_woken_there() {
     let (mut writer, mut answer) = answer_for(LONG);
     assert!(hear(&mut answer).is_none());
-    let moved = tokio::task::spawn(async move { answer.next().await.unwrap().map(|chunks| said(&chunks)) });
+    let moved = spawn(async move { answer.next().await.unwrap().map(|chunks| said(&chunks)) });
     sleep(Duration::from_millis(1)).await;
     writer.push([text("a")]);
     assert_eq!(moved.await.unwrap(), Ok("a".into()));

@@ -34,7 +34,7 @@ async fn a_follower_hears_the_leader_from_the_start() {
 async fn a_follower_that_waits_is_told_of_the_move() {
     let (mut leading, leader) = answer_for(LONG);
     let (following, follower) = answer_for(LONG);
-    let heard = tokio::task::spawn(all(follower));
+    let heard = spawn(all(follower));
     sleep(Duration::from_millis(1)).await;
     send_over(following, &leader);
     sleep(Duration::from_millis(1)).await;

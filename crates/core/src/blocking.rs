@@ -29,3 +29,7 @@ impl Blocking {
         task.await.map_err(|error| gone(()).with_source(error))
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

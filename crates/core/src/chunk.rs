@@ -114,3 +114,7 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

@@ -7,12 +7,13 @@
 use crate::{Flow, Inlet, Job, Live, Outlet, Stage, StageMetrics, Tasks};
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    task::Poll,
 };
 use tokio::{sync::Notify, time::Instant};
 
@@ -78,9 +79,7 @@ impl<S: Stage> Drive<S> {
         });
         let straight = driven.clone();
         self.inlet.shorten(move |job| straight.take_straight(job));
-        loop {
-            busy.fewer_than(|| busy.width()).await;
-            let Some(job) = self.inlet.recv().await else { break };
+        while let Some(job) = busy.next(&self.inlet).await {
             self.tasks.spawn(driven.clone().take(job));
         }
         busy.fewer_than(|| 1).await;
@@ -141,6 +140,22 @@ impl Busy {
         (*self.width.load()).max(1)
     }
 
+    /// The next job, taken from the inlet only while there is a place for it.
+    async fn next<T>(&self, inlet: &Inlet<T>) -> Option<Job<T>> {
+        loop {
+            self.fewer_than(|| self.width()).await;
+            let mut next = pin!(inlet.recv());
+            let taken = poll_fn(|cx| match self.jobs.load(SeqCst) < self.width() {
+                true => next.as_mut().poll(cx).map(Some),
+                // A job that went straight on has taken the place since.
+                false => Poll::Ready(None),
+            });
+            if let Some(next) = taken.await {
+                return next;
+            }
+        }
+    }
+
     fn enter(self: &Arc<Self>) -> Place {
         self.jobs.fetch_add(1, SeqCst);
         Place(self.clone())
@@ -194,3 +209,7 @@ impl fmt::Debug for Onward {
         f.debug_struct("Onward").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

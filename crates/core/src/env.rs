@@ -95,3 +95,7 @@ impl WallClock for SystemClock {
         SystemTime::now()
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

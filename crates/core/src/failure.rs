@@ -315,3 +315,7 @@ impl Error for Failure {
         self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

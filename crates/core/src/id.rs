@@ -31,3 +31,7 @@ impl fmt::Debug for RequestId {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

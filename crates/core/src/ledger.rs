@@ -41,9 +41,9 @@ impl Ledger {
 
     /// Takes a place for one more request; `None` when all are taken.
     pub fn enter(self: &Arc<Self>) -> Option<InFlight> {
-        let taken = self.requests.fetch_add(1, Relaxed);
-        let place = InFlight(self.clone());
-        (taken < self.max_in_flight).then_some(place)
+        let one_more = |taken: usize| (taken < self.max_in_flight).then(|| taken.saturating_add(1));
+        let entered = self.requests.fetch_update(Relaxed, Relaxed, one_more);
+        entered.ok().map(|_| InFlight(self.clone()))
     }
 
     /// Requests in flight.
@@ -81,3 +81,7 @@ impl Drop for InFlight {
         self.0.requests.fetch_sub(1, Relaxed);
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

@@ -59,3 +59,7 @@ impl<T: PartialEq> Setter<T> {
         })
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

@@ -45,3 +45,7 @@ impl Message {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

@@ -151,3 +151,7 @@ impl fmt::Debug for Depths {
             .finish()
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

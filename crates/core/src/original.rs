@@ -95,3 +95,7 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
     }
     out.push(b'"');
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

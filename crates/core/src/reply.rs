@@ -106,3 +106,7 @@ impl Cache {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

@@ -90,3 +90,7 @@ impl Priority {
         Priority::ALL.into_iter().find(|lane| lane.as_str() == text)
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

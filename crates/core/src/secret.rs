@@ -66,3 +66,7 @@ impl JsonSchema for Secret {
         json_schema!({ "type": "string", "format": "secret" })
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

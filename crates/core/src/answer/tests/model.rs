@@ -57,10 +57,14 @@ impl Model {
 
     fn hear(&mut self, nth: usize) {
         let nth = nth % self.listeners.len().max(1);
-        let Some(listener) = self.listeners.get(nth) else { return };
+        let Some(listener) = self.listeners.get(nth) else {
+            return;
+        };
         let expected = self.expected(listener.at, listener.told_end);
         let there = self.chunks.len();
-        let Some(listener) = self.listeners.get_mut(nth) else { return };
+        let Some(listener) = self.listeners.get_mut(nth) else {
+            return;
+        };
         let heard = hear(&mut listener.answer).map(|next| next.map(|text| text.map_err(|failure| failure.code())));
         assert_eq!(heard, expected);
         match heard {

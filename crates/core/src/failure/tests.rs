@@ -1,0 +1,90 @@
+use super::*;
+use expect_test::expect;
+use std::{collections::BTreeSet, fmt::Write, io};
+
+#[test]
+fn every_code_has_one_word_one_culprit_and_one_answer_to_another_try() {
+    let mut table = String::new();
+    for code in Code::ALL {
+        let retry = format!("{:?}", code.retry()).to_lowercase();
+        writeln!(table, "{:24} {:9} {retry}", code.as_str(), code.blame().as_str()).unwrap();
+    }
+    expect![[r#"
+        invalid_request          client    never
+        context_length_exceeded  client    never
+        invalid_api_key          client    never
+        model_not_found          client    never
+        request_too_large        client    never
+        method_not_allowed       client    never
+        not_found                client    never
+        unsupported_media_type   client    never
+        request_timeout          client    never
+        id_in_use                client    never
+        resume_not_possible      client    never
+        slow_consumer            client    never
+        server_is_overloaded     gateway   after
+        server_draining          gateway   after
+        breaker_open             gateway   after
+        rate_limit_exceeded      upstream  after
+        upstream_rejected        client    never
+        upstream_credentials     upstream  never
+        upstream_connect         upstream  now
+        upstream_error           upstream  now
+        upstream_protocol        upstream  now
+        upstream_truncated       upstream  now
+        first_token_timeout      upstream  now
+        idle_timeout             upstream  now
+        retrieval_failed         gateway   never
+        deadline_exceeded        gateway   never
+        cancelled                client    never
+        internal_error           gateway   never
+    "#]]
+    .assert_eq(&table);
+}
+
+#[test]
+fn all_codes_stand_in_the_list_once_and_in_order() {
+    assert!(Code::ALL.is_sorted());
+    let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(words.len(), Code::ALL.len());
+}
+
+#[test]
+fn what_a_failure_is_given_it_tells() {
+    let failure = Failure::invalid("messages[0]", "no")
+        .with_status(422)
+        .with_retry_after(Duration::from_secs(3));
+    assert_eq!(failure.code(), Code::InvalidRequest);
+    assert_eq!(failure.public(), "no");
+    assert_eq!(failure.param(), Some("messages[0]"));
+    assert_eq!(failure.status(), Some(422));
+    assert_eq!(failure.retry_after(), Some(Duration::from_secs(3)));
+    let bare = Failure::new(Code::Internal, "no");
+    assert_eq!((bare.param(), bare.status(), bare.retry_after()), (None, None, None));
+}
+
+#[test]
+fn the_cause_is_for_the_log_and_never_in_the_text() {
+    let cause = io::Error::other("sk-secret at 10.0.0.1");
+    let failure = Failure::new(Code::UpstreamConnect, "The worker cannot be reached.").with_source(cause);
+    assert!(!format!("{failure} {failure:?}").contains("secret"));
+    assert!(failure.source().unwrap().to_string().contains("secret"));
+    assert_eq!(
+        format!("{failure:?}"),
+        "upstream_connect: The worker cannot be reached."
+    );
+    assert!(Failure::new(Code::Internal, "").source().is_none());
+}
+
+#[test]
+fn a_change_to_a_copy_leaves_the_other_as_it_was() {
+    let one = Failure::new(Code::RateLimited, "wait");
+    let other = one.clone().with_retry_after(Duration::from_secs(1));
+    assert_eq!(one.retry_after(), None);
+    assert_ne!(one, other);
+    assert_eq!(
+        one,
+        one.clone().with_source(io::Error::other("x")),
+        "causes are not compared"
+    );
+}

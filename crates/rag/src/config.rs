@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// Retrieval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -10,6 +10,24 @@ use std::time::Duration;
 pub struct Config {
     /// Whether passages are looked for.
     pub enabled: bool,
+    /// The folder whose Markdown and text files (`.md`, `.markdown`, `.txt`) are searched, those in its folders too; hidden
+    /// ones are left out. Without it nothing is found.
+    pub folder: Option<PathBuf>,
+    /// How often the folder is looked at for files that changed, in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub refresh_s: u64,
+    /// Files that are searched at most; further ones are left out with a warning.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_files: usize,
+    /// The largest file that is searched, in bytes; larger ones are left out with a warning.
+    #[schemars(range(min = 1, max = 1_073_741_824))]
+    pub max_file_bytes: u64,
+    /// What all files may hold together, in bytes; the rest is left out with a warning.
+    #[schemars(range(min = 1, max = 17_179_869_184_u64))]
+    pub max_folder_bytes: u64,
+    /// The longest passage, in bytes; files are cut at headings, paragraphs, lines and words.
+    #[schemars(range(min = 64, max = 65_536))]
+    pub passage_bytes: usize,
     /// How long they are looked for, in milliseconds; then the request goes on without.
     #[schemars(range(min = 1, max = 600_000))]
     pub timeout_ms: u64,
@@ -35,6 +53,12 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             enabled: true,
+            folder: None,
+            refresh_s: 5,
+            max_files: 10_000,
+            max_file_bytes: 8 << 20,
+            max_folder_bytes: 256 << 20,
+            passage_bytes: 1_200,
             timeout_ms: 5_000,
             max_context_tokens: 2_048,
             top_k: 4,
@@ -46,6 +70,10 @@ impl Default for Config {
 }
 
 impl Config {
+    pub(crate) fn refresh(&self) -> Duration {
+        Duration::from_secs(self.refresh_s)
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
     }

@@ -1,5 +1,7 @@
 //! A plain HTTP client: one request a connection, everything as text.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
@@ -26,13 +28,21 @@ pub fn get(address: SocketAddr, path: &str) -> Http {
 
 /// Posts JSON to a path; `headers` are lines that end with a line break.
 pub fn post(address: SocketAddr, path: &str, headers: &str, body: &str) -> Http {
+    send(address, &request(path, headers, body))
+}
+
+/// A call whose answer is read piece by piece, for tests with many of them. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Call {
+    socket: tokio::net::TcpStream,
+    heard: Vec<u8>,
+}
+
+fn request(path: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    send(
-        address,
-        &format!(
-            "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             content-length: {length}\r\n{headers}\r\n{body}"
-        ),
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n{headers}\r\n{body}"
     )
 }
 
@@ -42,6 +52,35 @@ fn send(address: SocketAddr, request: &str) -> Http {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).expect("an answer in UTF-8");
     Http::read(&answer)
+}
+
+// === impl Call ===
+
+impl Call {
+    /// Posts JSON to a path.
+    pub async fn post(address: SocketAddr, path: &str, body: &str) -> Self {
+        let mut socket = tokio::net::TcpStream::connect(address).await.expect("a connection");
+        let request = request(path, "", body);
+        socket.write_all(request.as_bytes()).await.expect("a request");
+        Call {
+            socket,
+            heard: Vec::new(),
+        }
+    }
+
+    /// Reads until the answer holds this text.
+    pub async fn hear(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.heard).contains(text) {
+            let more = self.socket.read_buf(&mut self.heard).await.expect("more of the answer");
+            assert!(more > 0, "the answer ended before {text:?}: {self:?}");
+        }
+    }
+
+    /// Reads the answer to its end.
+    pub async fn answer(mut self) -> Http {
+        self.socket.read_to_end(&mut self.heard).await.expect("an answer");
+        Http::read(&String::from_utf8(self.heard).expect("an answer in UTF-8"))
+    }
 }
 
 // === impl Http ===
@@ -73,6 +112,14 @@ impl Http {
     /// The body as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The text of the first choice in the events of the body.
+    pub fn text(&self) -> String {
+        let events = self.events().into_iter();
+        let events = events.filter_map(|event| serde_json::from_str::<serde_json::Value>(event).ok());
+        let delta = |event: serde_json::Value| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned);
+        events.filter_map(delta).collect()
     }
 
     /// The data of the events in the body.

@@ -13,5 +13,5 @@
 mod client;
 mod program;
 
-pub use client::{Http, get, post};
+pub use client::{Call, Http, get, post};
 pub use program::{Ended, Program};

@@ -5,6 +5,7 @@ use std::{
     fmt,
     sync::{Arc, OnceLock},
 };
+use tokio::sync::Mutex;
 
 /// A new edge that holds at most `capacity` jobs, at least one.
 pub fn edge<T>(capacity: usize) -> (Outlet<T>, Inlet<T>) {
@@ -14,7 +15,8 @@ pub fn edge<T>(capacity: usize) -> (Outlet<T>, Inlet<T>) {
         receiver,
         shortcut: shortcut.clone(),
     };
-    (Outlet { sender, shortcut }, inlet)
+    let turn = Arc::default();
+    (Outlet { sender, shortcut, turn }, inlet)
 }
 
 /// The end that jobs go into.
@@ -22,6 +24,8 @@ pub fn edge<T>(capacity: usize) -> (Outlet<T>, Inlet<T>) {
 pub struct Outlet<T> {
     sender: async_channel::Sender<Job<T>>,
     shortcut: Shortcut<T>,
+    /// Held by the one who waits for room; the others stand behind in the order in which they came.
+    turn: Arc<Mutex<()>>,
 }
 
 /// The end that jobs come out of. It is dry once every outlet is dropped and every job taken.
@@ -40,39 +44,53 @@ struct Shortcut<T>(Arc<OnceLock<Box<Take<T>>>>);
 // === impl Outlet ===
 
 impl<T> Outlet<T> {
-    /// Hands a job over, waiting for room. When nobody takes jobs any more, the job is dropped and its answer ends as a
-    /// fault of ours. Dropping the future drops the job.
+    /// Hands a job over, waiting for room, first come, first served. When nobody takes jobs any more, the job is dropped and
+    /// its answer ends as a fault of ours. Dropping the future drops the job.
     pub async fn send(&self, job: Job<T>) {
-        if let Err(refused) = self.sender.send(job).await {
-            drop(refused);
-        }
+        let _turn = self.turn.lock().await;
+        self.put(job).await;
     }
 
-    /// Sends a job on its way in a task of its own, without waiting. A burst that finds the edge full waits for room in
-    /// its tasks.
+    /// Sends a job on its way in a task of its own, without waiting. What finds no room waits in its task, in the order in
+    /// which it came.
     pub fn launch(&self, job: Job<T>, tasks: &Tasks)
     where
         T: Send + 'static,
     {
+        let Ok(turn) = self.turn.clone().try_lock_owned() else {
+            let outlet = self.clone();
+            return drop(tasks.spawn(async move { outlet.send(job).await }));
+        };
         let job = match self.straight(job) {
             Ok(onward) => return drop(tasks.spawn(onward.travel())),
             Err(job) => job,
         };
         if let Err(full) = self.sender.try_send(job) {
             let (outlet, job) = (self.clone(), full.into_inner());
-            drop(tasks.spawn(async move { outlet.send(job).await }));
+            drop(tasks.spawn(async move {
+                let _turn = turn;
+                outlet.put(job).await;
+            }));
         }
     }
 
     /// Hands a job over as [`send`](Outlet::send) does. Where it need not wait, its work in the next stage comes back,
     /// for the task that the job is in.
     pub(crate) async fn pass(&self, job: Job<T>) -> Option<Onward> {
+        let _turn = self.turn.lock().await;
         match self.straight(job) {
             Ok(onward) => Some(onward),
             Err(job) => {
-                self.send(job).await;
+                self.put(job).await;
                 None
             }
+        }
+    }
+
+    /// Waits for room, for the one whose turn it is.
+    async fn put(&self, job: Job<T>) {
+        if let Err(refused) = self.sender.send(job).await {
+            drop(refused);
         }
     }
 
@@ -90,6 +108,7 @@ impl<T> Clone for Outlet<T> {
         Outlet {
             sender: self.sender.clone(),
             shortcut: self.shortcut.clone(),
+            turn: self.turn.clone(),
         }
     }
 }

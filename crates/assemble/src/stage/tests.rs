@@ -1,5 +1,5 @@
 use super::*;
-use orchestrator_core::{Ledger, Priority, RequestId, answer};
+use orchestrator_core::{Code, Ledger, Priority, RequestId, answer};
 use orchestrator_testkit::{chat, request};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,25 +17,24 @@ fn passages() -> Vec<Passage> {
 }
 
 async fn run(config: &Config, request: Request, passages: Vec<Passage>) -> Prompt {
-    let assemble = Assemble::build(config).unwrap();
+    try_run(config, Target::default(), request, passages).await.unwrap()
+}
+
+fn build(config: &Config, target: Target) -> Result<Assemble, Error> {
+    Assemble::build(config, target, Blocking::new(1))
+}
+
+async fn try_run(config: &Config, target: Target, request: Request, passages: Vec<Passage>) -> Result<Prompt, Failure> {
+    let assemble = build(config, target).unwrap();
     let (writer, _client) = answer(
         Instant::now() + Duration::from_secs(9),
         Priority::Normal,
         Ledger::generous(),
     );
     let mut cx = Cx::new(RequestId::mint(0, [0; 10]), writer);
-    match assemble
-        .run(
-            &mut cx,
-            Grounded {
-                request: Box::new(request),
-                passages,
-            },
-        )
-        .await
-        .unwrap()
-    {
-        Flow::Next(prompt) => prompt,
+    let request = Box::new(request);
+    match assemble.run(&mut cx, Grounded { request, passages }).await? {
+        Flow::Next(prompt) => Ok(prompt),
         other => panic!("assembly always goes on, not {other:?}"),
     }
 }
@@ -95,7 +94,7 @@ async fn a_template_sees_the_question() {
         template: "{{ question }} -> {{ passages | length }}".to_owned(),
         ..Config::default()
     };
-    let builtin_missing = Assemble::build(&config).is_err();
+    let builtin_missing = build(&config, Target::default()).is_err();
     assert!(
         !builtin_missing,
         "a filter that is not known shows when it is used, not when it is read"
@@ -114,6 +113,125 @@ fn a_broken_template_is_refused_when_the_stage_is_built() {
         template: "{{ open".to_owned(),
         ..Config::default()
     };
-    let error = Assemble::build(&config).unwrap_err().to_string();
+    let error = build(&config, Target::default()).unwrap_err().to_string();
     assert!(error.starts_with("the template is not valid in line 1"), "{error}");
+}
+
+const WINDOW: u64 = 100;
+
+/// A conversation of exchanges with this many bytes a turn, after a system turn; the model's vocabulary is not known.
+fn conversation(exchanges: usize, bytes: usize) -> Request {
+    let turn = |role: &str, nth: usize| {
+        let text = format!("{nth}{}", "x".repeat(bytes.saturating_sub(1)));
+        format!(r#"{{"role":"{role}","content":"{text}"}}"#)
+    };
+    let mut turns = vec![r#"{"role":"system","content":"Be kind."}"#.to_owned()];
+    for nth in 1..exchanges {
+        turns.extend([turn("user", nth), turn("assistant", nth)]);
+    }
+    turns.push(turn("user", exchanges));
+    chat(format!(r#"{{"model":"local","messages":[{}]}}"#, turns.join(",")))
+}
+
+fn windowed() -> Config {
+    Config {
+        context_window: Some(WINDOW),
+        template: "{% for passage in passages %}{{ passage.text }}{% endfor %}".to_owned(),
+        ..Config::default()
+    }
+}
+
+/// The first letters of what the turns say.
+fn turns(prompt: &Prompt) -> String {
+    let first = |message: &Message| message.text().chars().next().unwrap();
+    prompt.request.messages.iter().map(first).collect()
+}
+
+#[tokio::test]
+async fn a_conversation_that_fits_is_not_touched() {
+    let before = conversation(2, 30);
+    let prompt = run(&windowed(), before.clone(), Vec::new()).await;
+    assert!(!prompt.rewritten);
+    assert_eq!(prompt.request.messages, before.messages);
+}
+
+#[tokio::test]
+async fn the_oldest_exchanges_go_until_the_rest_fits() {
+    let prompt = run(&windowed(), conversation(5, 60), Vec::new()).await;
+    assert!(prompt.rewritten);
+    assert_eq!(turns(&prompt), "B445");
+}
+
+#[tokio::test]
+async fn passages_go_before_turns_and_the_worst_first() {
+    let passage = |name: &str| Passage {
+        source: name.into(),
+        text: name.repeat(60).into(),
+        score: 1.0,
+    };
+    let three = vec![passage("a"), passage("b"), passage("c")];
+    let prompt = run(&windowed(), conversation(2, 30), three.clone()).await;
+    assert_eq!((prompt.grounding.len(), turns(&prompt)), (2, "aB112".to_owned()));
+    let prompt = run(&windowed(), conversation(2, 60), three).await;
+    assert_eq!((prompt.grounding.len(), turns(&prompt)), (0, "B112".to_owned()));
+    assert!(!prompt.rewritten, "the client's body holds again");
+}
+
+#[tokio::test]
+async fn room_is_kept_for_the_answer_and_for_the_tools() {
+    let asked = |more: &str| {
+        let text = "x".repeat(150);
+        chat(format!(
+            r#"{{"model":"local","messages":[{{"role":"user","content":"old"}},{{"role":"user","content":"{text}"}}]{more}}}"#
+        ))
+    };
+    let turns_left = |prompt: Result<Prompt, Failure>| prompt.unwrap().request.messages.len();
+    let none = Target::default;
+    assert_eq!(turns_left(try_run(&windowed(), none(), asked(""), Vec::new()).await), 2);
+    let answer = asked(r#","max_tokens":40"#);
+    assert_eq!(turns_left(try_run(&windowed(), none(), answer, Vec::new()).await), 1);
+    let usual = Target {
+        max_tokens: Some(40),
+        ..Target::default()
+    };
+    assert_eq!(turns_left(try_run(&windowed(), usual, asked(""), Vec::new()).await), 1);
+    let tools = asked(&format!(r#","tools":[{{"name":"{}"}}]"#, "y".repeat(110)));
+    assert_eq!(turns_left(try_run(&windowed(), none(), tools, Vec::new()).await), 1);
+}
+
+#[tokio::test]
+async fn what_must_stay_and_does_not_fit_is_refused_with_both_numbers() {
+    let failure = try_run(&windowed(), Target::default(), conversation(3, 600), Vec::new()).await;
+    let failure = failure.unwrap_err();
+    assert_eq!(
+        (failure.code(), failure.param()),
+        (Code::ContextLengthExceeded, Some("messages"))
+    );
+    assert_eq!(
+        failure.public(),
+        "This model's context window is 100 tokens, but the messages take 214 and 0 are asked for the answer. Shorten the \
+         messages or ask for less."
+    );
+}
+
+#[tokio::test]
+async fn the_windows_of_known_models_are_known_also_by_the_name_that_the_worker_uses() {
+    let long = |model: &str| {
+        let text = "word ".repeat(9_000);
+        chat(format!(
+            r#"{{"model":"{model}","messages":[{{"role":"user","content":"{text}"}}]}}"#
+        ))
+    };
+    let run = async |model: &str, target: Option<&str>| {
+        let target = Target {
+            model: target.map(str::to_owned),
+            ..Target::default()
+        };
+        let prompt = try_run(&Config::default(), target, long(model), Vec::new()).await;
+        prompt.map(drop).map_err(|failure| failure.code())
+    };
+    assert_eq!(run("gpt-4", None).await, Err(Code::ContextLengthExceeded));
+    assert_eq!(run("fast", Some("gpt-4")).await, Err(Code::ContextLengthExceeded));
+    assert_eq!(run("gpt-4", Some("gpt-4o")).await, Ok(()));
+    assert_eq!(run("llama", None).await, Ok(()), "nobody knows its window");
 }

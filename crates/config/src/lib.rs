@@ -1,13 +1,29 @@
 //! The configuration: one document that declares the line, its workers and its doors.
+//!
+//! [`load`] goes from text to [`Config`] or to all [`Findings`] at once. What a field may hold stands beside the code that
+//! obeys it, as types and ranges, of which [`schema`] is made; here stand only the rules between fields.
 #![cfg_attr(
     test,
     allow(clippy::arithmetic_side_effects, reason = "an overflow in a test shall end it")
 )]
 
+mod check;
+mod document;
+mod environment;
+mod explain;
 mod finding;
 mod load;
+mod path;
 mod root;
+mod rules;
+mod shape;
+mod source;
+mod suggest;
 
-pub use finding::{Finding, Findings};
-pub use load::{Loaded, Lookup, load, parse, schema};
+pub use environment::Environment;
+pub use explain::{effective, explain};
+pub use finding::{Finding, Findings, Place, Severity};
+pub use load::{Loaded, load, parse, without_document};
+pub use path::Path;
 pub use root::{Config, PipelineConfig, ShutdownConfig, Stages};
+pub use shape::schema;

@@ -112,3 +112,6 @@ impl ShutdownConfig {
         Duration::from_millis(self.grace_ms.saturating_sub(self.pre_stop_ms))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,26 @@
-//! The command line: data to stdout, words to stderr.
+//! The command line: data to stdout, words to stderr; colours only where a terminal reads and `NO_COLOR` is not set.
+//!
+//! Exit codes: 0 all is well; 1 findings, or a run that failed; 2 a wrong command line; 78 a configuration that cannot be
+//! run, so that a service manager does not try again.
+
+mod report;
 
 use crate::{OrchestratorError, run};
-use clap::{Parser, Subcommand};
-use orchestrator_config::{Config, Loaded, load, schema};
-use std::{
-    io::Write,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use clap::{Parser, Subcommand, ValueEnum};
+use orchestrator_config::{Environment, Loaded, load, without_document};
+use report::{print, say};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 /// Stands between applications and language models.
 #[derive(Debug, Parser)]
-#[command(name = "orchestrator", version, about)]
+#[command(name = "orchestrator", version, about, after_help = ENVIRONMENT)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const ENVIRONMENT: &str = "Any field of a document can be set by a variable: ORCHESTRATOR__SERVER__MAX_IN_FLIGHT=100 sets \
+                           server.max_in_flight. A flag goes before a variable, a variable before the document.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -32,90 +36,126 @@ enum Command {
         #[command(flatten)]
         addresses: Addresses,
     },
-    /// Checks a document and lists what is wrong with it.
-    Validate {
-        /// The document, in TOML.
-        file: PathBuf,
-    },
+    /// Checks a document and lists all that is wrong with it.
+    Validate(Question),
     /// Prints the JSON Schema of a document.
     Schema,
+    /// Says in words what a document makes the program do; as JSON, prints the configuration with all its defaults.
+    Explain(Question),
+}
+
+/// What is asked about a document.
+#[derive(Debug, clap::Args)]
+struct Question {
+    /// The document, in TOML.
+    file: PathBuf,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct Addresses {
-    /// The address that clients connect to, instead of the document's.
+    /// The address that clients connect to.
     #[arg(long, env = "ORCHESTRATOR_LISTEN")]
     listen: Option<SocketAddr>,
-    /// The address for operators, instead of the document's.
+    /// The address for operators.
     #[arg(long, env = "ORCHESTRATOR_ADMIN_LISTEN")]
     admin_listen: Option<SocketAddr>,
 }
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Run { file, addresses } => read(&file).and_then(|config| run::run(addresses.over(config))),
+    let environment = Environment::of_process();
+    match Arguments::parse().command {
+        Command::Run { file, addresses } => serve(load(&file, &addresses.over(environment)).map_err(Into::into)),
         Command::Dev { addresses } => {
-            let config = addresses.over(Config::dev());
-            greet(&config);
-            run::run(config)
+            let loaded = without_document(&addresses.over(environment));
+            serve(loaded.inspect(greet).map_err(Into::into))
         }
-        Command::Validate { file } => return validate(&file),
-        Command::Schema => return print_schema(),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&error.to_string());
-            ExitCode::from(error.exit_code())
-        }
+        Command::Validate(question) => validate(&question, &environment),
+        Command::Schema => print(&report::json(&orchestrator_config::schema())),
+        Command::Explain(question) => explain(&question, &environment),
     }
 }
 
 // === impl Addresses ===
 
 impl Addresses {
-    fn over(self, mut config: Config) -> Config {
-        config.server.listen = self.listen.unwrap_or(config.server.listen);
-        config.server.admin_listen = self.admin_listen.unwrap_or(config.server.admin_listen);
-        config
+    /// The environment with what the flags say in it.
+    fn over(self, mut environment: Environment) -> Environment {
+        let flags = [
+            ("--listen", "server.listen", self.listen),
+            ("--admin-listen", "server.admin_listen", self.admin_listen),
+        ];
+        for (name, path, address) in flags {
+            if let Some(address) = address {
+                environment = environment.with_flag(name, path, address);
+            }
+        }
+        environment
     }
 }
 
-fn read(file: &Path) -> Result<Config, OrchestratorError> {
-    let Loaded { config } = load(file, &|name| std::env::var(name).ok())?;
-    Ok(config)
+fn serve(loaded: Result<Loaded, OrchestratorError>) -> ExitCode {
+    match loaded.and_then(run::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            match &error {
+                OrchestratorError::Config(findings) => report::findings(&findings.0),
+                error => say(&error.to_string()),
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
-fn validate(file: &Path) -> ExitCode {
-    match read(file) {
-        Ok(_) => {
-            say(&format!("{}: no findings", file.display()));
-            ExitCode::SUCCESS
+fn validate(question: &Question, environment: &Environment) -> ExitCode {
+    let (is_valid, findings) = match load(&question.file, environment) {
+        Ok(loaded) => (true, loaded.warnings),
+        Err(findings) => (false, findings.0),
+    };
+    match question.format {
+        Format::Json => {
+            if print(&report::json(&report::Verdict::of(&question.file, &findings))) != ExitCode::SUCCESS {
+                return ExitCode::FAILURE;
+            }
+        }
+        Format::Human => {
+            report::findings(&findings);
+            say(&format!("{}: {}", question.file.display(), report::count(&findings)));
+        }
+    }
+    if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn explain(question: &Question, environment: &Environment) -> ExitCode {
+    match load(&question.file, environment) {
+        Ok(Loaded { config, warnings }) => {
+            report::findings(&warnings);
+            print(&match question.format {
+                Format::Human => orchestrator_config::explain(&config),
+                Format::Json => report::json(&orchestrator_config::effective(&config)),
+            })
         }
         Err(findings) => {
-            say(&findings.to_string());
+            report::findings(&findings.0);
             ExitCode::FAILURE
         }
     }
 }
 
-fn print_schema() -> ExitCode {
-    let schema = serde_json::to_string_pretty(&schema()).unwrap_or_default();
-    match writeln!(anstream::stdout(), "{schema}") {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
-}
-
-fn greet(config: &Config) {
-    let listen = config.server.listen;
+fn greet(loaded: &Loaded) {
+    let listen = loaded.config.server.listen;
     say(&format!(
         "Ask:   curl http://{listen}/v1/chat/completions -H 'content-type: application/json' -d '{{\"model\":\"echo\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello there\"}}]}}'\nSDKs:  export OPENAI_BASE_URL=http://{listen}/v1 OPENAI_API_KEY=unused"
     ));
-}
-
-/// Words go to stderr; when nobody reads them there is nobody to tell.
-fn say(words: &str) {
-    drop(writeln!(anstream::stderr(), "{words}"));
 }

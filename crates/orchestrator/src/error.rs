@@ -17,6 +17,9 @@ pub enum OrchestratorError {
     /// The template cannot be read.
     #[error("error: pipeline.stages.assemble: {0}")]
     Assemble(#[from] orchestrator_assemble::Error),
+    /// The documents cannot be searched.
+    #[error("error: pipeline.stages.rag: {0}")]
+    Rag(#[from] orchestrator_rag::Error),
     /// The filters cannot be built.
     #[error("error: pipeline.stages.post_process: {0}")]
     PostProcess(#[from] orchestrator_post_process::Error),
@@ -55,8 +58,14 @@ impl OrchestratorError {
     /// anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            OrchestratorError::Config(_) | OrchestratorError::Assemble(_) | OrchestratorError::PostProcess(_) => 78,
+            OrchestratorError::Config(_)
+            | OrchestratorError::Assemble(_)
+            | OrchestratorError::Rag(orchestrator_rag::Error::Folder { .. })
+            | OrchestratorError::PostProcess(_) => 78,
             _ => 1,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

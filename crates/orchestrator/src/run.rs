@@ -1,7 +1,7 @@
 //! The life of the program on one screen: build, serve, drain.
 
 use crate::{OrchestratorError, core::Cores, wiring::Wiring};
-use orchestrator_config::Config;
+use orchestrator_config::Loaded;
 use orchestrator_gateway::{Director, Stage};
 use std::time::Duration;
 use tokio::{
@@ -9,11 +9,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// Serves what `config` declares until SIGTERM or SIGINT, then drains.
+/// Serves what the configuration declares until SIGTERM or SIGINT, then drains.
 ///
 /// # Errors
 /// What keeps the program from starting; a bug that ended a stage; or, after a signal, that requests were dropped.
-pub fn run(config: Config) -> Result<(), OrchestratorError> {
+pub fn run(Loaded { config, warnings }: Loaded) -> Result<(), OrchestratorError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| OrchestratorError::System {
         what: "a runtime",
@@ -22,6 +22,9 @@ pub fn run(config: Config) -> Result<(), OrchestratorError> {
     runtime.block_on(async {
         let mut signals = Signals::new()?;
         let wiring = Wiring::new(&config)?;
+        for warning in warnings {
+            tracing::warn!(path = %warning.path, line = warning.place.map(|place| place.line), "{}", warning.message);
+        }
         let shutdown = config.shutdown.clone();
         let (cores, director) = wiring.start(&config)?;
         director.enter(Stage::Ready);

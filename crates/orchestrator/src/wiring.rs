@@ -4,15 +4,15 @@ use crate::{
     OrchestratorError,
     core::{Build, Cores},
 };
-use orchestrator_assemble::Assemble;
+use orchestrator_assemble::{Assemble, Target};
 use orchestrator_config::Config;
-use orchestrator_core::{Env, Ledger, LineMetrics, Live, Tasks};
+use orchestrator_core::{Blocking, Env, Ledger, LineMetrics, Live, Retriever, Tasks};
 use orchestrator_dedup::Dedup;
 use orchestrator_gateway::{Director, Gateway, Listed, Parts as DoorParts, life};
 use orchestrator_inference::{Inference, WorkerSpec};
 use orchestrator_pipeline::{Gate, Parts, Size, Sizes, start};
 use orchestrator_post_process::PostProcess;
-use orchestrator_rag::Rag;
+use orchestrator_rag::{Index, Rag};
 use orchestrator_stream::Stream;
 use orchestrator_telemetry::{Logs, Registry, log};
 use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
@@ -25,6 +25,9 @@ pub(crate) struct Wiring {
     ledger: Arc<Ledger>,
     worker: WorkerSpec,
     models: Vec<Listed>,
+    rag: Arc<Rag>,
+    index: Option<Arc<Index>>,
+    blocking: Blocking,
     threads: usize,
 }
 
@@ -48,8 +51,19 @@ impl Wiring {
         let (worker, models) = worker(config, &env, &registry)?;
         let cores = || available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = config.server.threads.unwrap_or_else(cores);
+        let rag_metrics = orchestrator_rag::Metrics::register(registry.metrics())?;
+        let rag = config.pipeline.stages.rag.clone();
+        let blocking = Blocking::new(threads);
+        let index = Index::open(&rag, blocking.clone(), rag_metrics.clone())?;
         warn(config);
         Ok(Wiring {
+            rag: Arc::new(Rag::new(
+                rag,
+                index.clone().map(|index| index as Arc<dyn Retriever>),
+                rag_metrics,
+            )),
+            index,
+            blocking,
             env,
             registry,
             logs,
@@ -67,6 +81,9 @@ impl Wiring {
             gateway.address().unwrap_or(config.server.listen),
             gateway.admin_address().unwrap_or(config.server.admin_listen),
         );
+        if let Some(index) = self.index.clone() {
+            drop(Tasks::new().spawn(index.follow()));
+        }
         let (director, life) = life();
         let builds = self.builds(config)?;
         let doors = DoorParts {
@@ -84,6 +101,14 @@ impl Wiring {
         Ok((cores, director))
     }
 
+    /// What assembly knows of the model that reads its prompts.
+    fn target(&self, config: &Config) -> Target {
+        Target {
+            model: config.worker().and_then(|(_, worker)| worker.model),
+            max_tokens: config.pipeline.stages.inference.max_tokens,
+        }
+    }
+
     fn builds(&self, config: &Config) -> Result<Vec<Build>, OrchestratorError> {
         let metrics = self.registry.metrics();
         let stages = &config.pipeline.stages;
@@ -92,7 +117,6 @@ impl Wiring {
         let dedup_metrics = orchestrator_dedup::Metrics::register(metrics)?;
         let dedup = Live::fixed(config.pipeline.deduplication.clone());
         let dedup = Arc::new(Dedup::new(dedup, self.ledger.clone(), dedup_metrics));
-        let rag = Rag::new(stages.rag.clone(), None, orchestrator_rag::Metrics::register(metrics)?);
         let filters = orchestrator_post_process::Metrics::register(metrics)?;
         let credits = self.worker.guard().slots().max().saturating_add(self.threads);
         let shared = Shared {
@@ -102,8 +126,12 @@ impl Wiring {
                 Live::fixed(config.pipeline.lanes.clone()),
                 gate_metrics.clone(),
             ),
-            rag: Arc::new(rag),
-            assemble: Arc::new(Assemble::build(&stages.assemble)?),
+            rag: self.rag.clone(),
+            assemble: Arc::new(Assemble::build(
+                &stages.assemble,
+                self.target(config),
+                self.blocking.clone(),
+            )?),
             post_process: Arc::new(PostProcess::build(&stages.post_process, &filters)?),
         };
         let line = |core| {
@@ -218,7 +246,8 @@ fn warn(config: &Config) {
     if !config.server.listen.ip().is_loopback() {
         tracing::warn!(listen = %config.server.listen, "everybody who reaches this address may ask: no key is asked for");
     }
-    if config.pipeline.stages.rag.enabled {
-        tracing::warn!("retrieval is on but has no documents: requests go on without passages");
+    let rag = &config.pipeline.stages.rag;
+    if rag.enabled && rag.folder.is_none() {
+        tracing::warn!("retrieval is on but names no `folder`: requests go on without passages");
     }
 }

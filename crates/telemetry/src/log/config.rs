@@ -42,6 +42,14 @@ pub enum Format {
 // === impl Config ===
 
 impl Config {
+    /// Whether logs can be started with it.
+    ///
+    /// # Errors
+    /// [`Error::Level`] when `level` cannot be read.
+    pub fn check(&self) -> Result<(), Error> {
+        self.filter().map(drop)
+    }
+
     /// What passes to the log.
     pub(super) fn filter(&self) -> Result<EnvFilter, Error> {
         let refuse = |reason: &str| Error::Level {

@@ -1,0 +1,62 @@
+use super::*;
+use crate::{path::Path, schema};
+
+#[test]
+fn a_word_is_near_when_a_third_of_its_letters_differ_at_most() {
+    let words = ["openai", "anthropic", "ollama"];
+    let cases = [
+        ("opnai", Some("openai")),
+        ("open-ai", Some("openai")),
+        ("OpenAI", Some("openai")),
+        ("antrophic", Some("anthropic")),
+        ("llama", Some("ollama")),
+        ("mistral", None),
+        ("", None),
+        ("o", None),
+    ];
+    for (found, expected) in cases {
+        assert_eq!(near(found, words), expected, "{found}");
+    }
+    assert_eq!(near("x", []), None);
+}
+
+#[test]
+fn the_nearest_wins_and_of_two_the_first() {
+    assert_eq!(near("width", ["widths", "width"]), Some("width"));
+    assert_eq!(near("ab", ["ax", "ay"]), Some("ax"));
+}
+
+#[test]
+fn a_key_is_helped_by_its_table_then_by_others_then_by_the_schema() {
+    let schema = schema();
+    let root = Shape::of(&schema).unwrap();
+    let cases = [
+        ("server", "max_inflight", "did you mean `max_in_flight`?"),
+        ("server", "grace_ms", "`grace_ms` belongs in `[shutdown]`"),
+        (
+            "pipeline",
+            "retry_attempts",
+            "`retry_attempts` belongs in `[pipeline.resilience]`, `[workers.NAME.resilience]`",
+        ),
+        (
+            "pipeline",
+            "pattern",
+            "`pattern` belongs in `[[pipeline.stages.post_process.redact]]`",
+        ),
+        (
+            "telemetry",
+            "workers",
+            "write `[workers]`, which stands in no other table",
+        ),
+        (
+            "server",
+            "capacity",
+            "take it out; `orchestrator schema` lists all keys",
+        ),
+        ("server", "bananas", "take it out; `orchestrator schema` lists all keys"),
+    ];
+    for (table, key, expected) in cases {
+        let shape = root.at(&Path::of(table)).unwrap();
+        assert_eq!(for_key(key, shape, root), expected);
+    }
+}

@@ -1,0 +1,160 @@
+//! Valid documents by chance: each field of the schema, or not, with a value that may stand there.
+
+use super::schema_json;
+use proptest::{collection::vec, option::weighted, prelude::*, sample::select};
+use serde_json::Value as Json;
+use toml::{Table, Value};
+
+/// Any valid document.
+pub(crate) fn document() -> impl Strategy<Value = Table> {
+    table("", &schema_json()).prop_map(|mut document| {
+        fit(&mut document);
+        document
+    })
+}
+
+fn table(path: &str, shape: &Json) -> BoxedStrategy<Table> {
+    let properties = shape["properties"].as_object().into_iter().flatten();
+    let required = shape["required"].as_array().cloned().unwrap_or_default();
+    let entries: Vec<BoxedStrategy<Option<(String, Value)>>> = properties
+        .map(|(key, shape)| {
+            let path = format!("{path}.{key}");
+            let is_required = required.contains(&Json::from(key.as_str()));
+            let key = key.clone();
+            let entry = value(&path, shape).prop_map(move |value| (key.clone(), value));
+            match is_required {
+                true => entry.prop_map(Some).boxed(),
+                false => weighted(0.6, entry).boxed(),
+            }
+        })
+        .collect();
+    let entry = &shape["additionalProperties"];
+    if entry.is_object() {
+        let named = (select(NAMES.to_vec()), table(&format!("{path}.*"), entry));
+        let named = named.prop_map(|(name, table)| (name.to_owned(), Value::Table(table)));
+        return vec(named, 0..3)
+            .prop_map(|entries| entries.into_iter().collect())
+            .boxed();
+    }
+    entries
+        .prop_map(|entries| entries.into_iter().flatten().collect())
+        .boxed()
+}
+
+const NAMES: [&str; 4] = ["fast", "local-1", "openai", "vllm.example:8000/a"];
+
+fn value(path: &str, shape: &Json) -> BoxedStrategy<Value> {
+    if let Some(special) = special(path) {
+        return special.prop_map(Value::from).boxed();
+    }
+    let limit = |name: &str| shape[name].as_f64();
+    match shape["type"].as_str() {
+        Some("object") => table(path, shape).prop_map(Value::Table).boxed(),
+        Some("boolean") => any::<bool>().prop_map(Value::Boolean).boxed(),
+        Some("integer") => {
+            let (least, most) = (limit("minimum").unwrap() as i64, limit("maximum").unwrap() as i64);
+            prop_oneof![Just(least), Just(most), least..=most]
+                .prop_map(Value::Integer)
+                .boxed()
+        }
+        Some("number") => (limit("minimum").unwrap()..=limit("maximum").unwrap())
+            .prop_map(Value::Float)
+            .boxed(),
+        Some("array") => {
+            let path = format!("{path}[]");
+            vec(value(&path, &shape["items"]), 0..3).prop_map(Value::Array).boxed()
+        }
+        _ => match shape["oneOf"].as_array() {
+            Some(words) => {
+                let words = words.iter().map(|word| word["const"].as_str().unwrap().to_owned());
+                select(words.collect::<Vec<_>>()).prop_map(Value::String).boxed()
+            }
+            None => "[a-zA-Z0-9 äß日\\\\\"'\n{}%-]{1,12}".prop_map(Value::String).boxed(),
+        },
+    }
+}
+
+/// Texts of which a schema does not say all.
+fn special(path: &str) -> Option<BoxedStrategy<String>> {
+    let one_of = |texts: &[&str]| Some(select(texts.iter().map(ToString::to_string).collect::<Vec<_>>()).boxed());
+    let address = |ports| {
+        (ports, any::<bool>()).prop_map(|(port, six)| format!("{}:{port}", if six { "[::1]" } else { "127.0.0.1" }))
+    };
+    match path {
+        ".server.listen" => Some(address(1000_u16..2000).boxed()),
+        ".server.admin_listen" => Some(address(3000..4000).boxed()),
+        ".pipeline.stages.rag.folder" => one_of(&[".", "/"]),
+        ".server.admin_token" => one_of(&["", "plain", "${TOKEN:-}", "${TOKEN:-default}"]),
+        ".server.allowed_origins[]" => one_of(&["https://example.com", "http://localhost:3000"]),
+        ".telemetry.level" => one_of(&["off", "info", "info,hyper=debug", "trace"]),
+        ".workers.*.api_key" => one_of(&["", "sk-plain", "${OPENAI_API_KEY:-none}"]),
+        ".workers.*.base_url" => one_of(&["http://127.0.0.1:9000/v1", "https://example.com", "http://[::1]"]),
+        ".pipeline.stages.inference.worker" => one_of(&["echo", "vllm", "llama_cpp", "ollama"]),
+        ".pipeline.stages.assemble.template" => {
+            one_of(&["{{ question }}", "{% for p in passages %}{{ p.text }}{% endfor %}"])
+        }
+        ".pipeline.stages.post_process.redact[].name" => Some("[a-z0-9_-]{1,20}".boxed()),
+        ".pipeline.stages.post_process.redact[].pattern" => one_of(&["a", "[0-9]", "[xyz]"]),
+        _ => None,
+    }
+}
+
+/// Lets fields fit each other as the rules want it.
+fn fit(document: &mut Table) {
+    at(document, "pipeline.resilience", resilience);
+    at(document, "shutdown", |table| {
+        let pre_stop = integer(table, "pre_stop_ms").unwrap_or(5_000);
+        let grace = integer(table, "grace_ms").unwrap_or(25_000);
+        table.insert("grace_ms".into(), grace.max(pre_stop + 1).into());
+    });
+    at(document, "pipeline.answers", |table| {
+        order(table, "max_answer_bytes", "max_log_bytes")
+    });
+    at(document, "pipeline.stages.post_process", |table| {
+        let redactions = table
+            .get_mut("redact")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten();
+        for (index, redaction) in redactions.enumerate() {
+            redaction["name"] = Value::from(format!("{}{index}", redaction["name"].as_str().unwrap()));
+        }
+    });
+    if let Some(workers) = document.get_mut("workers").and_then(Value::as_table_mut) {
+        for (_, worker) in workers.iter_mut() {
+            worker
+                .as_table_mut()
+                .into_iter()
+                .for_each(|worker| at(worker, "resilience", resilience));
+        }
+    }
+}
+
+fn resilience(table: &mut Table) {
+    order(table, "retry_base_ms", "retry_max_ms");
+    order(table, "circuit_breaker_timeout_s", "open_max_s");
+}
+
+/// Sets both or none of two fields, the lesser first.
+fn order(table: &mut Table, low: &str, high: &str) {
+    match (integer(table, low), integer(table, high)) {
+        (Some(a), Some(b)) => {
+            table.insert(low.into(), a.min(b).into());
+            table.insert(high.into(), a.max(b).into());
+        }
+        _ => {
+            table.remove(low);
+            table.remove(high);
+        }
+    }
+}
+
+fn integer(table: &Table, key: &str) -> Option<i64> {
+    table.get(key)?.as_integer()
+}
+
+fn at(document: &mut Table, path: &str, change: impl Fn(&mut Table)) {
+    let mut keys = path.split('.');
+    let table = keys.try_fold(document, |table, key| table.get_mut(key)?.as_table_mut());
+    table.into_iter().for_each(change);
+}

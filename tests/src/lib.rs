@@ -10,8 +10,7 @@
     reason = "a fault in here shall end the test"
 )]
 
-mod client;
 mod program;
 
-pub use client::{Call, Http, get, post};
+pub use orchestrator_testkit::client::{Call, Http, get, post};
 pub use program::{Ended, Program};

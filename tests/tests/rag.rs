@@ -58,10 +58,7 @@ fn passages_of_a_folder_ground_the_prompt_and_the_client_sees_their_sources() {
     // A file that comes later is found once the folder has been looked at again.
     std::fs::write(folder.path().join("zoo.txt"), "A zebra has stripes.").unwrap();
     let rebuilt = || program.metric(r#"orchestrator_index_builds_total{outcome="ok"}"#) >= 2.0;
-    assert!((0..2000).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-        rebuilt()
-    }));
+    assert!((0..20_000).any(|_| rebuilt()));
     assert_eq!(ask(&program, "What has a zebra?").as_deref(), Some("zoo.txt"));
 }
 

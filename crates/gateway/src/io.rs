@@ -36,7 +36,13 @@ pub(crate) struct Watched<T> {
 
 /// Whether a request of the connection is being answered; its client may then be silent.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Busy(Arc<AtomicBool>);
+pub(crate) struct Busy(Arc<Flags>);
+
+#[derive(Debug, Default)]
+struct Flags {
+    now: AtomicBool,
+    ever: AtomicBool,
+}
 
 /// A request that is being answered; dropping it makes the connection idle.
 #[derive(Debug)]
@@ -76,8 +82,14 @@ impl Limits {
 impl Busy {
     /// A request has been read and is being answered.
     pub(crate) fn work(self) -> Work {
-        self.0.store(true, Relaxed);
+        self.0.now.store(true, Relaxed);
+        self.0.ever.store(true, Relaxed);
         Work(self)
+    }
+
+    /// Whether the connection has brought a request.
+    pub(crate) fn has_worked(&self) -> bool {
+        self.0.ever.load(Relaxed)
     }
 }
 
@@ -85,7 +97,7 @@ impl Busy {
 
 impl Drop for Work {
     fn drop(&mut self) {
-        self.0.0.store(false, Relaxed);
+        self.0.0.now.store(false, Relaxed);
     }
 }
 
@@ -106,7 +118,7 @@ impl<T> Watched<T> {
 
     /// Ready with an error once the peer has owed us a head, or its next request, for too long.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if self.busy.0.load(Relaxed) {
+        if self.busy.0.now.load(Relaxed) {
             self.owes = None;
             return Poll::Pending;
         }

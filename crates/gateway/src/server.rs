@@ -10,7 +10,7 @@ use crate::{
     router,
 };
 use futures_util::FutureExt;
-use http::Request;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use orchestrator_core::{Code, Failure};
@@ -123,6 +123,7 @@ async fn connection(door: Door, plane: Plane, socket: TcpStream, client: SocketA
     let busy = Busy::default();
     let watched = Watched::new(socket, Limits::of(door.config()), busy.clone());
     let max_header_bytes = door.config().max_header_bytes;
+    let worked = busy.clone();
     let service = service_fn(move |request| answer(door.clone(), plane, client, busy.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -138,7 +139,10 @@ async fn connection(door: Door, plane: Plane, socket: TcpStream, client: SocketA
         () = life.reached(Stage::Draining) => None,
     };
     if ended.is_none() {
-        connection.as_mut().graceful_shutdown();
+        // A client that has just come is told with the answer to its request.
+        if worked.has_worked() {
+            connection.as_mut().graceful_shutdown();
+        }
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => Some(ended),
@@ -161,6 +165,8 @@ async fn answer(
 ) -> Result<Reply, Infallible> {
     let (work, life) = (busy.work(), door.life().clone());
     let id = door.shared.parts.env.request_id();
+    let max_header_bytes = door.config().max_header_bytes;
+    let too_large = head_bytes(request.headers()) > max_header_bytes;
     let told = |failure: &Failure| {
         let fault = Fault::of(failure);
         let mut reply = json(fault.status, fault.json(failure, id));
@@ -175,6 +181,12 @@ async fn answer(
     };
     let mut routed = pin!(AssertUnwindSafe(routed).catch_unwind());
     let mut reply = poll_fn(|cx| {
+        if too_large {
+            let text = format!("The head is larger than {max_header_bytes} bytes, the server's `max_header_bytes`.");
+            let mut reply = told(&Failure::new(Code::RequestTooLarge, text));
+            *reply.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Poll::Ready(reply);
+        }
         if life.stage() == Stage::Over {
             let late = "The server went down before the answer was complete.";
             return Poll::Ready(told(&Failure::new(Code::Draining, late)));
@@ -190,5 +202,17 @@ async fn answer(
     })
     .await;
     reply.body_mut().keep_busy(work);
+    let upgraded = reply.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if too_large || (life.stage() >= Stage::Draining && !upgraded) {
+        reply
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     Ok(reply)
+}
+
+/// The bytes of a head's fields. The parser's own limit is on what it reads at once, which may be more.
+fn head_bytes(headers: &HeaderMap) -> usize {
+    let field = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len().saturating_add(value.len());
+    headers.iter().map(field).fold(0, usize::saturating_add)
 }

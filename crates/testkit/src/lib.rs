@@ -17,6 +17,7 @@
     reason = "a fault in the scenery shall end the test that uses it"
 )]
 
+pub mod client;
 pub mod model_server;
 pub mod scripted;
 

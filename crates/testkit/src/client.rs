@@ -1,11 +1,10 @@
 //! A plain HTTP client: one request a connection, everything as text.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,27 +58,48 @@ fn send(address: SocketAddr, request: &str) -> Http {
 impl Call {
     /// Posts JSON to a path.
     pub async fn post(address: SocketAddr, path: &str, body: &str) -> Self {
-        let mut socket = tokio::net::TcpStream::connect(address).await.expect("a connection");
-        let request = request(path, "", body);
-        socket.write_all(request.as_bytes()).await.expect("a request");
-        Call {
+        Call::send(address, request(path, "", body)).await
+    }
+
+    /// Sends these bytes, whatever they are.
+    pub async fn send(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Self {
+        let socket = tokio::net::TcpStream::connect(address).await.expect("a connection");
+        let mut call = Call {
             socket,
             heard: Vec::new(),
-        }
+        };
+        call.more(bytes).await;
+        call
+    }
+
+    /// Sends more bytes. A server that has closed already takes none; its answer says why.
+    pub async fn more(&mut self, bytes: impl AsRef<[u8]>) {
+        drop(self.socket.write_all(bytes.as_ref()).await);
+    }
+
+    /// What has been read so far.
+    pub fn heard(&self) -> String {
+        String::from_utf8_lossy(&self.heard).into_owned()
     }
 
     /// Reads until the answer holds this text.
     pub async fn hear(&mut self, text: &str) {
-        while !String::from_utf8_lossy(&self.heard).contains(text) {
+        while !self.heard().contains(text) {
             let more = self.socket.read_buf(&mut self.heard).await.expect("more of the answer");
             assert!(more > 0, "the answer ended before {text:?}: {self:?}");
         }
     }
 
+    /// Reads all answers to the end of the connection, as they came.
+    pub async fn rest(mut self) -> String {
+        // A reset after the answer, for what was never read, is an end too.
+        drop(self.socket.read_to_end(&mut self.heard).await);
+        String::from_utf8(self.heard).expect("an answer in UTF-8")
+    }
+
     /// Reads the answer to its end.
-    pub async fn answer(mut self) -> Http {
-        self.socket.read_to_end(&mut self.heard).await.expect("an answer");
-        Http::read(&String::from_utf8(self.heard).expect("an answer in UTF-8"))
+    pub async fn answer(self) -> Http {
+        Http::read(&self.rest().await)
     }
 }
 

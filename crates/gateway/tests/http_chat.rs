@@ -1,0 +1,315 @@
+//! Chat completions and the plain face over real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "a fault in here shall end the test"
+)]
+
+mod support;
+
+use expect_test::expect;
+use orchestrator_core::{Chunk, Code, Delta, Failure, FinishReason, Kind};
+use orchestrator_gateway::Config;
+use orchestrator_testkit::{
+    client::Call,
+    scripted::{Call as Script, Model},
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+use support::{CHAT, body, config, with_doors};
+
+fn failing(code: Code) -> Model {
+    Model::following([Script::new().fail(Failure::new(code, "The worker says no."))])
+}
+
+#[test]
+fn a_whole_answer_is_one_json_body_with_its_origin_in_the_head() {
+    let model = Model::following([Script::new()
+        .text("hel")
+        .text("lo")
+        .usage(3, 2)
+        .finish(FinishReason::Stop)]);
+    with_doors(config(), model, async |doors| {
+        let reply = doors.chat(&body("hi", "")).await;
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (200, Some("application/json"))
+        );
+        let completion = reply.json();
+        assert_eq!(completion["object"], "chat.completion");
+        assert_eq!(
+            completion["choices"][0],
+            json!({ "index": 0, "message": { "role": "assistant", "content": "hello", "refusal": null }, "logprobs": null, "finish_reason": "stop" })
+        );
+        assert_eq!(completion["usage"]["total_tokens"], 5);
+        for (name, value) in [
+            ("x-orchestrator-cache", "miss"),
+            ("x-orchestrator-worker", "scripted"),
+            ("x-orchestrator-model", "test"),
+            ("x-orchestrator-attempts", "1"),
+        ] {
+            assert_eq!(reply.header(name), Some(value), "{name}");
+        }
+        let id = reply.header("x-request-id").unwrap();
+        assert!(
+            id.starts_with("req_") && reply.header("x-orchestrator-request-id") == Some(id),
+            "{id}"
+        );
+        assert_eq!(doors.ledger.requests(), 0);
+        let counted = r#"orchestrator_requests_total{code="ok",error_source="none",path="/v1/chat/completions",worker="scripted"}"#;
+        assert_eq!(doors.metric(counted), 1.0);
+        assert_eq!(doors.metric("orchestrator_time_to_first_token_seconds_count"), 1.0);
+    });
+}
+
+/// The events of a stream without what differs from run to run.
+fn events(reply: &orchestrator_testkit::client::Http) -> String {
+    let event = |event: &str| match serde_json::from_str::<Value>(event) {
+        Ok(mut event) => {
+            for name in ["id", "created", "system_fingerprint", "service_tier"] {
+                event.as_object_mut().unwrap().shift_remove(name);
+            }
+            event.to_string()
+        }
+        Err(_) => event.to_owned(),
+    };
+    reply.events().into_iter().map(event).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+#[test]
+fn a_stream_tells_the_role_first_then_each_delta_then_the_finish_and_done() {
+    let call = Kind::ToolCall {
+        index: 0,
+        id: Some("call_1".into()),
+        name: Some("look".into()),
+        arguments: "{\"a\":".into(),
+    };
+    let script = Script::new()
+        .text("hel")
+        .chunk(Delta::first(Kind::Reasoning("hm".into())).into())
+        .chunk(Delta::first(call).into())
+        .usage(3, 2)
+        .finish(FinishReason::ToolCalls);
+    with_doors(config(), Model::following([script]), async |doors| {
+        let reply = doors.chat(&body("hi", r#","stream":true"#)).await;
+        assert_eq!(reply.status, 200);
+        for (name, value) in [
+            ("content-type", "text/event-stream; charset=utf-8"),
+            ("cache-control", "no-cache"),
+            ("x-accel-buffering", "no"),
+        ] {
+            assert_eq!(reply.header(name), Some(value));
+        }
+        expect![[r#"
+            {"object":"chat.completion.chunk","model":"test","choices":[{"index":0,"delta":{"role":"assistant","content":"hel"},"logprobs":null,"finish_reason":null}]}
+            {"object":"chat.completion.chunk","model":"test","choices":[{"index":0,"delta":{"reasoning_content":"hm"},"logprobs":null,"finish_reason":null}]}
+            {"object":"chat.completion.chunk","model":"test","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"look","arguments":"{\"a\":"}}]},"logprobs":null,"finish_reason":null}]}
+            {"object":"chat.completion.chunk","model":"test","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"tool_calls"}]}
+            [DONE]
+        "#]]
+        .assert_eq(&events(&reply));
+    });
+}
+
+#[test]
+fn usage_is_an_event_of_its_own_before_done_when_it_is_asked_for() {
+    let model = Model::following([Script::new().text("a").usage(3, 2).finish(FinishReason::Stop)]);
+    with_doors(config(), model, async |doors| {
+        let asked = r#","stream":true,"stream_options":{"include_usage":true}"#;
+        let reply = doors.chat(&body("hi", asked)).await;
+        let events = reply.events();
+        let usage: Value = serde_json::from_str(events[events.len() - 2]).unwrap();
+        assert_eq!(
+            (&usage["choices"], &usage["usage"]["prompt_tokens"]),
+            (&json!([]), &json!(3))
+        );
+        let first: Value = serde_json::from_str(events[0]).unwrap();
+        assert_eq!(first["usage"], Value::Null, "the others say null");
+    });
+}
+
+#[test]
+fn a_failure_before_the_first_token_keeps_its_status_also_for_a_stream() {
+    let table = [
+        (Code::UpstreamError, 502, "upstream_error"),
+        (Code::FirstTokenTimeout, 504, "first_token_timeout"),
+        (Code::Overloaded, 503, "server_is_overloaded"),
+        (Code::RateLimited, 429, "rate_limit_exceeded"),
+        (Code::ContextLengthExceeded, 400, "context_length_exceeded"),
+        (Code::UpstreamCredentials, 502, "upstream_error"),
+        (Code::Internal, 500, "internal_error"),
+    ];
+    for (code, status, word) in table {
+        for stream in ["", r#","stream":true"#] {
+            with_doors(config(), failing(code), async |doors| {
+                let reply = doors.chat(&body("hi", stream)).await;
+                assert_eq!(reply.status, status, "{code:?}");
+                let error = &reply.json()["error"];
+                assert_eq!(
+                    (error["code"].as_str(), error.as_object().unwrap().len()),
+                    (Some(word), 4)
+                );
+                assert!(reply.header("x-orchestrator-error-source").is_some());
+                assert!(reply.header("x-request-id").is_some());
+            });
+        }
+    }
+}
+
+#[test]
+fn a_failure_after_the_first_token_is_an_event_and_no_done_follows() {
+    let broken = Failure::new(
+        Code::UpstreamTruncated,
+        "The worker's answer ended before it was finished.",
+    );
+    let model = Model::following([Script::new().text("hel").after(5).fail(broken)]);
+    with_doors(config(), model, async |doors| {
+        let reply = doors.chat(&body("hi", r#","stream":true"#)).await;
+        let events = reply.events();
+        assert_eq!((reply.status, events.len()), (200, 2));
+        let error: Value = serde_json::from_str(events[1]).unwrap();
+        assert_eq!(error["error"]["code"], "upstream_error");
+    });
+}
+
+#[test]
+fn silence_is_filled_with_comments_and_ends_the_hold_of_the_status() {
+    let impatient = Config {
+        keepalive_ms: 20,
+        ..config()
+    };
+    let late = Script::new().after(110).text("late").finish(FinishReason::Stop);
+    with_doors(impatient.clone(), Model::following([late]), async |doors| {
+        let reply = doors.chat(&body("hi", r#","stream":true"#)).await;
+        let comments = reply.body.matches(": ").count() - reply.body.matches("data: ").count();
+        assert!((2..=6).contains(&comments), "{comments}: {}", reply.body);
+        assert_eq!(reply.text(), "late");
+    });
+    let too_late = Script::new().after(60).fail(Failure::new(Code::UpstreamError, "no"));
+    with_doors(impatient, Model::following([too_late]), async |doors| {
+        let reply = doors.chat(&body("hi", r#","stream":true"#)).await;
+        assert_eq!(reply.status, 200, "the status had to go out");
+        assert!(reply.body.contains("upstream_error") && !reply.body.contains("[DONE]"));
+    });
+}
+
+#[test]
+fn a_client_that_hangs_up_ends_its_call() {
+    for stream in ["", r#","stream":true"#] {
+        let model = Model::following([Script::new().text("a").hang()]);
+        with_doors(config(), model, async |doors| {
+            let call = Call::post(doors.address, CHAT, &body("hi", stream)).await;
+            doors.running(1).await;
+            drop(call);
+            doors.running(0).await;
+            assert_eq!(doors.model.dropped(), 1);
+            let cancelled = r#"orchestrator_requests_total{code="cancelled",error_source="client",path="/v1/chat/completions",worker="#;
+            while doors.metric(&format!("{cancelled}\"none\"}}")) + doors.metric(&format!("{cancelled}\"scripted\"}}"))
+                < 1.0
+            {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+}
+
+#[test]
+fn the_time_that_a_client_gives_is_kept() {
+    let model = Model::following([Script::new().hang()]);
+    with_doors(config(), model, async |doors| {
+        let began = tokio::time::Instant::now();
+        let asked = body("hi", "");
+        let length = asked.len();
+        let request = format!(
+            "POST {CHAT} HTTP/1.1\r\nhost: t\r\nconnection: close\r\nx-orchestrator-timeout-ms: 50\r\ncontent-length: {length}\r\n\r\n{asked}"
+        );
+        let reply = Call::send(doors.address, request).await.answer().await;
+        assert_eq!(
+            (reply.status, &reply.json()["error"]["code"]),
+            (504, &json!("deadline_exceeded"))
+        );
+        assert!(began.elapsed() >= Duration::from_millis(50));
+        doors.running(0).await;
+    });
+}
+
+#[test]
+fn the_plain_face_answers_plainly() {
+    let model = Model::following([Script::new().text("42").usage(1, 1).finish(FinishReason::Stop)]);
+    with_doors(config(), model, async |doors| {
+        let reply = Call::post(doors.address, "/v1/ask", r#"{"prompt":"6 x 7?"}"#)
+            .await
+            .answer()
+            .await;
+        let answer = reply.json();
+        assert_eq!(
+            (reply.status, &answer["answer"], &answer["backend"]),
+            (200, &json!("42"), &json!("scripted"))
+        );
+        assert_eq!(
+            (&answer["model"], &answer["usage"]["total_tokens"]),
+            (&json!("test"), &json!(2))
+        );
+        assert!(answer["latency_ms"].is_u64() && answer["req_id"].as_str().unwrap().starts_with("req_"));
+        assert_eq!(doors.model.prompts(), ["6 x 7?"]);
+        let bad = Call::post(doors.address, "/v1/ask", "{}").await.answer().await;
+        assert_eq!(
+            (bad.status, bad.json()["code"].as_str()),
+            (400, Some("invalid_request"))
+        );
+        let streamed = r#"{"prompt":"6 x 7?","stream":true}"#;
+        let streamed = Call::post(doors.address, "/v1/ask", streamed).await.answer().await;
+        assert_eq!(streamed.text(), "42");
+    });
+    for code in [
+        Code::UpstreamError,
+        Code::IdleTimeout,
+        Code::BreakerOpen,
+        Code::UpstreamCredentials,
+    ] {
+        with_doors(config(), failing(code), async |doors| {
+            for body in [r#"{"prompt":"x"}"#, r#"{"prompt":"x","stream":true}"#] {
+                let reply = Call::post(doors.address, "/v1/ask", body).await.answer().await;
+                assert_eq!(
+                    (reply.status, reply.json()["code"].as_str()),
+                    (503, Some("llm_unavailable")),
+                    "{code:?}"
+                );
+            }
+        });
+    }
+}
+
+#[test]
+fn many_choices_are_told_apart() {
+    let of = |choice, text: &'static str| Delta {
+        choice,
+        kind: Kind::Text(text.into()),
+    };
+    let finish = |choice| Delta {
+        choice,
+        kind: Kind::Finish(FinishReason::Stop),
+    };
+    let chunks: Vec<Chunk> = vec![
+        of(0, "a").into(),
+        of(1, "x").into(),
+        of(0, "b").into(),
+        finish(0).into(),
+        finish(1).into(),
+    ];
+    let model = Model::following([Script::new().batch(chunks)]);
+    with_doors(config(), model, async |doors| {
+        let reply = doors.chat(&body("hi", r#","n":2"#)).await.json();
+        let said = |choice: usize| {
+            reply["choices"][choice]["message"]["content"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!((said(0), said(1)), ("ab".to_owned(), "x".to_owned()));
+    });
+}

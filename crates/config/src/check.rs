@@ -8,10 +8,13 @@ use crate::{
     suggest,
 };
 use regex::Regex;
-use toml::de::{DeInteger, DeTable, DeValue};
+use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
 /// The longest value that a message repeats, in characters.
 const MAX_SHOWN: usize = 60;
+
+/// The findings after which the walk ends; far fewer are shown.
+const MAX_FINDINGS: usize = 1_000;
 
 /// Finds all values that the schema `root` does not allow.
 pub(crate) fn check(document: &Node<'_>, root: Shape<'_>) -> Vec<Finding> {
@@ -45,16 +48,10 @@ impl Walk<'_> {
                 let value = number.as_str().parse().unwrap_or(f64::NAN);
                 number_finding(path, number.as_str(), value, shape)
             }
-            DeValue::Array(items) => {
-                for (index, (item, shape)) in items.iter().zip(std::iter::repeat(shape.items())).enumerate() {
-                    shape
-                        .into_iter()
-                        .for_each(|shape| self.value(&path.index(index), item, shape));
-                }
-                let message = |beyond| format!("{} items are too {beyond}", items.len());
-                let beyond = beyond(items.len() as f64, shape, ("few", "many"));
-                beyond.map(|beyond| Finding::error(path, message(beyond)))
-            }
+            DeValue::Array(items) => match beyond(items.len() as f64, shape, ("few", "many")) {
+                Some(beyond) => Some(Finding::error(path, format!("{} items are too {beyond}", items.len()))),
+                None => return self.items(path, items, shape),
+            },
             DeValue::Boolean(_) | DeValue::Datetime(_) => None,
         };
         if let Some(finding) = finding {
@@ -62,8 +59,18 @@ impl Walk<'_> {
         }
     }
 
+    fn items(&mut self, path: &Path, items: &DeArray<'_>, shape: Shape<'_>) {
+        let Some(shape) = shape.items() else { return };
+        for (index, item) in items.iter().enumerate() {
+            self.value(&path.index(index), item, shape);
+        }
+    }
+
     fn table(&mut self, path: &Path, node: &Node<'_>, table: &DeTable<'_>, shape: Shape<'_>) {
         for (key, node) in table {
+            if self.findings.len() > MAX_FINDINGS {
+                return;
+            }
             let path = path.key(key.get_ref());
             match shape.field(key.get_ref()) {
                 Some(shape) => self.value(&path, node, shape),

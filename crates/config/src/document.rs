@@ -17,6 +17,8 @@ use toml::{
 
 /// The findings that are shown; it takes time to look up the place of each.
 const MAX_FINDINGS: usize = 100;
+/// The lines that are shown of what is no TOML: one slip confuses what follows.
+const MAX_SYNTAX: usize = 3;
 
 /// A value and where it stands.
 pub(crate) type Node<'a> = Spanned<DeValue<'a>>;
@@ -33,7 +35,7 @@ pub(crate) struct Document<'a> {
 // === impl Document ===
 
 impl<'a> Document<'a> {
-    /// Parses a text; else says where it is no TOML, at most in three lines, since one slip confuses what follows.
+    /// Parses a text; else says in which lines it is no TOML.
     pub(crate) fn parse(source: &'a Source) -> Result<Self, Findings> {
         let (root, mut errors) = DeTable::parse_recoverable(&source.text);
         if errors.is_empty() {
@@ -45,11 +47,19 @@ impl<'a> Document<'a> {
             });
         }
         errors.sort_by_key(|error| error.span().map(|span| span.start));
-        errors.truncate(MAX_FINDINGS);
-        let mut findings: Vec<Finding> = errors.iter().map(|error| unreadable(source, error)).collect();
-        findings.dedup_by_key(|finding| finding.place.map(|place| place.line));
-        findings.truncate(3);
-        Err(Findings(findings))
+        let line = |error: &toml::de::Error| {
+            let start = error.span().map_or(0, |span| span.start);
+            source.text.get(..start).and_then(|before| before.rfind('\n'))
+        };
+        errors.dedup_by_key(|error| line(error));
+        errors.truncate(MAX_SYNTAX);
+        let suspects = source.suspects();
+        Err(Findings(
+            errors
+                .iter()
+                .map(|error| unreadable(source, error, &suspects))
+                .collect(),
+        ))
     }
 
     /// The span for what `name`, a variable or a flag, sets.
@@ -104,9 +114,7 @@ impl<'a> Document<'a> {
             }
         }
         if let Some(severity) = more.iter().map(|finding| finding.severity).min() {
-            let unseen = self
-                .source
-                .finding(format!("{} more findings are not shown", more.len()));
+            let unseen = self.source.finding("there are more findings than are shown");
             let help = Some("mend those above first".to_owned());
             findings.push(Finding {
                 severity,
@@ -147,7 +155,7 @@ fn below<'n, 'a>(node: &'n Node<'a>, step: &Step) -> Option<(Option<Range<usize>
 }
 
 /// A place where a text is no TOML.
-fn unreadable(source: &Source, error: &toml::de::Error) -> Finding {
+fn unreadable(source: &Source, error: &toml::de::Error, suspects: &[Range<usize>]) -> Finding {
     let (message, expected) = error
         .message()
         .split_once(", expected ")
@@ -160,7 +168,7 @@ fn unreadable(source: &Source, error: &toml::de::Error) -> Finding {
     let mut finding = source.finding(format!("this is no TOML: {message}")).help(help);
     finding.allowed = Some(expected.to_owned()).filter(|expected| expected != "nothing");
     if let Some(span) = error.span() {
-        source.show(&mut finding, span, &source.suspects());
+        source.show(&mut finding, span, suspects);
     }
     finding
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The largest document, in bytes.
-const MAX_DOCUMENT: u64 = 10 << 20;
+const MAX_DOCUMENT: u64 = 4 << 20;
 /// The longest line that is shown, in bytes.
 const MAX_LINE: usize = 1_000;
 /// Keys with such a word in them may hold secrets, whatever table they stand in.
@@ -45,7 +45,7 @@ impl Source {
         let bytes = match read(file, MAX_DOCUMENT) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let help = "name a TOML file that the program may read, of at most 10 MiB";
+                let help = "name a TOML file that the program may read, of at most 4 MiB";
                 return refuse(&format!("the file cannot be read: {error}"), help);
             }
         };
@@ -91,7 +91,9 @@ impl Source {
             column: column.saturating_add(1),
             length: marked.chars().count().max(1),
         });
-        finding.source = (line.len() <= MAX_LINE).then(|| masked(line, start, masks));
+        let line_end = start.saturating_add(line.len());
+        let masks = masks.iter().filter(|mask| mask.start < line_end && start < mask.end);
+        finding.source = (line.len() <= MAX_LINE).then(|| masked(line, start, &masks.collect::<Vec<_>>()));
     }
 
     /// What may be secret in a text that is no document: all that comes after a key that sounds like one, up to the next
@@ -133,7 +135,7 @@ fn starts_anew(line: &str) -> bool {
 }
 
 /// The line that begins at `start` in its document, with `*` for all in the masks but quotes.
-fn masked(line: &str, start: usize, masks: &[Range<usize>]) -> String {
+fn masked(line: &str, start: usize, masks: &[&Range<usize>]) -> String {
     let mask = |(at, c): (usize, char)| {
         let is_masked = masks.iter().any(|mask| mask.contains(&start.saturating_add(at)));
         if is_masked && !matches!(c, '"' | '\'') { '*' } else { c }

@@ -31,7 +31,7 @@ fn documents() -> Vec<(String, PathBuf, String)> {
 
 fn findings(text: &str) -> Findings {
     let environment = Environment::default();
-    parse(Path::new("pipeline.toml"), text, &environment).expect_err("the document is invalid")
+    parse(Path::new("pipeline.toml"), text, &environment).unwrap_err()
 }
 
 #[test]

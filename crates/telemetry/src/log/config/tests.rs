@@ -164,3 +164,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_level_can_be_checked_before_logs_are_started() {
+    assert!(level("info,hyper=debug").check().is_ok());
+    assert!(matches!(level("loud").check(), Err(Error::Level { found, .. }) if found == "loud"));
+}

@@ -125,7 +125,12 @@ impl Client {
                 return Err(self.wrong("the answer is cut"));
             }
         }
-        match (self.has(b"HTTP/1.1 200"), self.has(b"tok31"), self.shape, self.has(b"[DONE]")) {
+        match (
+            self.has(b"HTTP/1.1 200"),
+            self.has(b"tok31"),
+            self.shape,
+            self.has(b"[DONE]"),
+        ) {
             (true, true, Shape::Json, _) | (true, true, _, true) => Ok(()),
             _ => Err(self.wrong("the answer is not what the model says")),
         }

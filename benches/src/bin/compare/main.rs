@@ -39,8 +39,8 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let servers = Servers::start(&arguments.document)?;
     runtime.block_on(async {
+        let servers = Servers::start(&arguments.document).await?;
         match arguments.soak {
             Some(requests) => soak(&servers, requests).await,
             None => compare(&servers, &arguments).await,

@@ -4,9 +4,9 @@ use std::{
     fs, io,
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
-    thread::sleep,
     time::Duration,
 };
+use tokio::time::sleep;
 
 /// A server in a process of its own; dropped, it is ended.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a server and waits until it takes connections.
-    pub(crate) fn start(command: &mut Command, address: SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn start(command: &mut Command, address: SocketAddr) -> io::Result<Self> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut server = Server {
             child: child.spawn()?,
@@ -33,7 +33,7 @@ impl Server {
             if let Some(status) = server.child.try_wait()? {
                 return Err(io::Error::other(format!("{command:?} ended with {status}")));
             }
-            sleep(Duration::from_millis(10));
+            sleep(Duration::from_millis(10)).await;
         }
         Err(io::Error::new(
             io::ErrorKind::TimedOut,

@@ -27,20 +27,25 @@ pub(crate) struct Servers {
 
 impl Servers {
     /// Builds what has to be built and starts all three; `document` is added to the program's.
-    pub(crate) fn start(document: &str) -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn start(document: &str) -> Result<Self, Box<dyn Error>> {
         build()?;
         let folder = tempfile::tempdir()?;
         let (model, nginx, program, admin) = (free()?, free()?, free()?, free()?);
         let server = Server::start(
             Command::new(built("model-server")?).args(["--port", &model.port().to_string()]),
             model,
-        )?;
+        )
+        .await?;
         let conf = write(folder.path(), "nginx.conf", &nginx_conf(folder.path(), nginx, model))?;
-        let toml = write(folder.path(), "pipeline.toml", &pipeline(program, admin, model, document))?;
+        let toml = write(
+            folder.path(),
+            "pipeline.toml",
+            &pipeline(program, admin, model, document),
+        )?;
         Ok(Servers {
             model: server,
-            nginx: Server::start(Command::new(NGINX).arg("-c").arg(conf), nginx)?,
-            program: Server::start(Command::new(built("orchestrator")?).arg("run").arg(toml), program)?,
+            nginx: Server::start(Command::new(NGINX).arg("-c").arg(conf), nginx).await?,
+            program: Server::start(Command::new(built("orchestrator")?).arg("run").arg(toml), program).await?,
             _folder: folder,
         })
     }

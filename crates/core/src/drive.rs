@@ -65,6 +65,7 @@ impl<S: Stage> Drive<S> {
     ///
     /// A panic in a stage drops that job's writer, so that one answer fails and the loop lives.
     pub async fn run(self) {
+        let mut width = self.width.clone();
         let busy = Arc::new(Busy {
             width: self.width,
             jobs: AtomicUsize::new(0),
@@ -79,10 +80,10 @@ impl<S: Stage> Drive<S> {
         });
         let straight = driven.clone();
         self.inlet.shorten(move |job| straight.take_straight(job));
-        while let Some(job) = busy.next(&self.inlet).await {
+        while let Some(job) = busy.next(&self.inlet, &mut width).await {
             self.tasks.spawn(driven.clone().take(job));
         }
-        busy.fewer_than(|| 1).await;
+        busy.none_left().await;
     }
 }
 
@@ -141,9 +142,11 @@ impl Busy {
     }
 
     /// The next job, taken from the inlet only while there is a place for it.
-    async fn next<T>(&self, inlet: &Inlet<T>) -> Option<Job<T>> {
+    async fn next<T>(&self, inlet: &Inlet<T>, width: &mut Live<usize>) -> Option<Job<T>> {
         loop {
-            self.fewer_than(|| self.width()).await;
+            while self.jobs.load(SeqCst) >= self.width() {
+                tokio::select! { () = self.left.notified() => {}, _ = width.changed() => {} }
+            }
             let mut next = pin!(inlet.recv());
             let taken = poll_fn(|cx| match self.jobs.load(SeqCst) < self.width() {
                 true => next.as_mut().poll(cx).map(Some),
@@ -172,9 +175,9 @@ impl Busy {
         entered.ok().map(|_| Place(self.clone()))
     }
 
-    /// Waits until fewer than `limit` jobs are in hand.
-    async fn fewer_than(&self, limit: impl Fn() -> usize) {
-        while self.jobs.load(SeqCst) >= limit() {
+    /// Waits until no job is in hand.
+    async fn none_left(&self) {
+        while self.jobs.load(SeqCst) > 0 {
             self.left.notified().await;
         }
     }

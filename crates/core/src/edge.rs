@@ -1,6 +1,7 @@
 //! The bounded channel between two stages. Inside the line an edge waits, so pressure walks back to the gate by itself.
 
 use crate::{Job, Tasks, drive::Onward};
+use futures_util::FutureExt;
 use std::{
     fmt,
     sync::{Arc, OnceLock},
@@ -28,7 +29,8 @@ pub struct Outlet<T> {
     turn: Arc<Mutex<()>>,
 }
 
-/// The end that jobs come out of. It is dry once every outlet is dropped and every job taken.
+/// The end that jobs come out of. It is dry once every outlet is dropped and every job taken. Dropping it drops the jobs
+/// that are left, whose answers end as a fault of ours.
 #[derive(Debug)]
 pub struct Inlet<T> {
     receiver: async_channel::Receiver<Job<T>>,
@@ -58,8 +60,7 @@ impl<T> Outlet<T> {
         T: Send + 'static,
     {
         let Ok(turn) = self.turn.clone().try_lock_owned() else {
-            let outlet = self.clone();
-            return drop(tasks.spawn(async move { outlet.send(job).await }));
+            return self.queue(job, tasks);
         };
         let job = match self.straight(job) {
             Ok(onward) => return drop(tasks.spawn(onward.travel())),
@@ -72,6 +73,23 @@ impl<T> Outlet<T> {
                 outlet.put(job).await;
             }));
         }
+    }
+
+    /// Sends a job on its way behind those who wait already: its place among them is taken now, not when its task first runs.
+    fn queue(&self, job: Job<T>, tasks: &Tasks)
+    where
+        T: Send + 'static,
+    {
+        let mut turn = Box::pin(self.turn.clone().lock_owned());
+        let taken = turn.as_mut().now_or_never();
+        let outlet = self.clone();
+        drop(tasks.spawn(async move {
+            let _turn = match taken {
+                Some(turn) => turn,
+                None => turn.await,
+            };
+            outlet.put(job).await;
+        }));
     }
 
     /// Hands a job over as [`send`](Outlet::send) does. Where it need not wait, its work in the next stage comes back,
@@ -137,6 +155,16 @@ impl<T> Inlet<T> {
     }
 }
 
+impl<T> Drop for Inlet<T> {
+    /// Nobody will take what is left: its clients are told now and do not wait for their deadlines.
+    fn drop(&mut self) {
+        self.receiver.close();
+        while let Ok(left) = self.receiver.try_recv() {
+            drop(left);
+        }
+    }
+}
+
 // === impl Shortcut ===
 
 impl<T> Default for Shortcut<T> {
@@ -158,3 +186,7 @@ impl<T> fmt::Debug for Shortcut<T> {
             .finish()
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

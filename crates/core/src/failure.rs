@@ -245,7 +245,7 @@ impl Failure {
         self.with(|inner| inner.param = Some(param.into()))
     }
 
-    /// Keeps the status that a worker answered with.
+    /// Keeps the status that a worker answered with, or one that says more than the code's own.
     pub fn with_status(self, status: u16) -> Self {
         self.with(|inner| inner.status = Some(status))
     }

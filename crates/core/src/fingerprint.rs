@@ -11,3 +11,7 @@ impl fmt::Debug for Fingerprint {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

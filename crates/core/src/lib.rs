@@ -15,6 +15,9 @@ mod edge;
 mod env;
 mod failure;
 mod fingerprint;
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod fixtures;
 mod id;
 mod ledger;
 mod live;

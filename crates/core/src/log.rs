@@ -315,4 +315,4 @@ mod lock {
 }
 
 #[cfg(all(test, sim_loom))]
-mod tests;
+mod interleavings;

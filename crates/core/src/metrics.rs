@@ -110,6 +110,13 @@ impl StageMetrics {
     pub(crate) fn panicked(&self) {
         self.panics.inc();
     }
+
+    /// How many durations and how many panics were counted.
+    #[cfg(test)]
+    #[cfg(not(sim_loom))]
+    pub(crate) fn counted(&self) -> (u64, u64) {
+        (self.duration.get_sample_count(), self.panics.get())
+    }
 }
 
 // === impl Depths ===

@@ -35,6 +35,8 @@ pub struct Params {
     pub max_tokens: Option<u64>,
     /// The sampling temperature.
     pub temperature: Option<f64>,
+    /// How many choices to generate; one unless the request says.
+    pub choices: Option<u32>,
 }
 
 /// The lane that a request waits in, lowest first.

@@ -61,6 +61,7 @@ pub struct Job<T> {
 pub struct Cx {
     id: RequestId,
     pub(crate) writer: AnswerWriter,
+    choices: u32,
     carried: Option<Box<dyn Any + Send + Sync>>,
 }
 
@@ -100,6 +101,7 @@ impl Cx {
         Cx {
             id,
             writer,
+            choices: 1,
             carried: None,
         }
     }
@@ -127,6 +129,16 @@ impl Cx {
     /// Appends the chunk that tells of a cut; see [`AnswerWriter::cut`].
     pub fn cut(&mut self, last: Chunk) {
         self.writer.cut(last);
+    }
+
+    /// Says how many choices the answer will have, as far as the worker does what it is asked.
+    pub fn expect_choices(&mut self, choices: u32) {
+        self.choices = choices;
+    }
+
+    /// How many choices the answer will have; 1 unless somebody said otherwise.
+    pub fn choices(&self) -> u32 {
+        self.choices
     }
 
     /// A reference to the answer that keeps its log.
@@ -160,3 +172,7 @@ impl fmt::Debug for Cx {
         f.debug_struct("Cx").field("id", &self.id).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

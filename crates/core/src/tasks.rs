@@ -41,3 +41,7 @@ impl Tasks {
         self.0.wait().await;
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

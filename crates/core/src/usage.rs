@@ -48,3 +48,7 @@ impl Usage {
         self.prompt_tokens.saturating_add(self.completion_tokens)
     }
 }
+
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

@@ -77,6 +77,11 @@ impl Call {
         drop(self.socket.write_all(bytes.as_ref()).await);
     }
 
+    /// Says that no more will be sent; answers can still be read.
+    pub async fn finish_sending(&mut self) {
+        self.socket.shutdown().await.expect("a socket that was open");
+    }
+
     /// What has been read so far.
     pub fn heard(&self) -> String {
         String::from_utf8_lossy(&self.heard).into_owned()
@@ -120,6 +125,22 @@ impl Http {
             body.to_owned()
         };
         Http { status, head, body }
+    }
+
+    /// All answers with a `content-length` that stand one after another.
+    pub fn each(mut answers: &str) -> Vec<Self> {
+        let mut each = Vec::new();
+        while let Some((head, rest)) = answers.split_once("\r\n\r\n") {
+            let mut http = Http::read(&format!("{head}\r\n\r\n"));
+            let length = http
+                .header("content-length")
+                .map(|length| length.parse().expect("a length"));
+            let (body, next) = rest.split_at(length.unwrap_or(0));
+            http.body = body.to_owned();
+            each.push(http);
+            answers = next;
+        }
+        each
     }
 
     /// The value of a header.

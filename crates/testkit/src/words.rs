@@ -51,6 +51,7 @@ pub fn chat(body: impl Into<Bytes>) -> Request {
         params: Params {
             max_tokens: view.max_completion_tokens.or(view.max_tokens),
             temperature: view.temperature,
+            choices: view.n,
         },
         original: original(&body),
         stream: view.stream,
@@ -95,6 +96,7 @@ struct View<'a> {
     max_tokens: Option<u64>,
     max_completion_tokens: Option<u64>,
     temperature: Option<f64>,
+    n: Option<u32>,
     #[serde(default)]
     stream: bool,
 }

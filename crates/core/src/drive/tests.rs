@@ -1,11 +1,16 @@
 //! Short lines of scripted stages on a paused clock.
 
+mod any;
+mod ends;
+mod pressure;
 mod straight;
+mod width;
 
 use super::*;
 use crate::{
-    Answer, Cache, Chunk, Code, Cx, End, Failure, FinishReason, Ledger, LineMetrics, Priority, RequestId, Setter,
-    StageName, answer, edge, live,
+    Answer, Cache, Chunk, Code, Cx, Failure, LineMetrics, Priority, Setter, StageName, edge,
+    fixtures::{END, LONG, code, job},
+    live,
 };
 use expect_test::expect;
 use futures_util::StreamExt;
@@ -27,6 +32,7 @@ enum Act {
     Done,
     Fail,
     Panic,
+    PanicLater,
     Join,
 }
 
@@ -103,7 +109,7 @@ impl Stage for First {
             Act::Panic => panic!("boom"),
             Act::Done => Ok(Flow::Done(END)),
             Act::Join => Ok(Flow::Join(self.leader.lock().take().unwrap(), Cache::Coalesced)),
-            Act::Next => Ok(Flow::Next(task)),
+            Act::Next | Act::PanicLater => Ok(Flow::Next(task)),
         }
     }
 }
@@ -118,17 +124,12 @@ impl Stage for Second {
         let mut noted = Noted(self.0.clone(), task.name, false);
         sleep(Duration::from_millis(task.second_ms)).await;
         noted.2 = true;
+        assert!(task.act != Act::PanicLater, "boom");
         self.0.note(format_args!("{} through", task.name));
         cx.push([Chunk::text(task.name.to_string())]);
         Ok(Flow::Done(END))
     }
 }
-
-const END: End = End {
-    finish: FinishReason::Stop,
-    usage: None,
-    cut: false,
-};
 
 fn task(name: u64, first_ms: u64, second_ms: u64) -> Task {
     Task {
@@ -190,7 +191,7 @@ impl Line {
     }
 
     async fn submit(&self, task: Task) -> Answer {
-        self.submit_for(task, Duration::from_secs(60)).await
+        self.submit_for(task, LONG).await
     }
 
     async fn submit_for(&self, task: Task, patience: Duration) -> Answer {
@@ -208,34 +209,27 @@ impl Line {
         self.diary.text()
     }
 
-    fn metric(&self, name: &str, stage: &str) -> f64 {
+    fn shown(&self, name: &str, stage: &str) -> prometheus::proto::Metric {
         let family = self.registry.gather().into_iter().find(|family| family.name() == name);
         let family = family.unwrap();
         let of_stage =
             |metric: &&prometheus::proto::Metric| metric.get_label().iter().any(|label| label.value() == stage);
-        let metric = family.get_metric().iter().find(of_stage).unwrap();
-        match name {
-            "orchestrator_queue_depth" => metric.get_gauge().get_value(),
-            "orchestrator_stage_panics_total" => metric.get_counter().get_value(),
-            _ => metric.get_histogram().get_sample_count() as f64,
-        }
+        family.get_metric().iter().find(of_stage).unwrap().clone()
     }
-}
 
-fn job(task: Task, patience: Duration) -> (Job<Task>, Answer) {
-    let id = RequestId::mint(task.name, [0; 10]);
-    let (writer, answer) = answer(Instant::now() + patience, Priority::Normal, Ledger::generous());
-    let cx = Cx::new(id, writer);
-    (Job { cx, body: task }, answer)
-}
-
-async fn code(mut answer: Answer) -> Option<Code> {
-    while let Some(chunks) = answer.next().await {
-        if let Err(failure) = chunks {
-            return Some(failure.code());
-        }
+    /// A counter or a gauge; one of them is zero.
+    fn metric(&self, name: &str, stage: &str) -> f64 {
+        let metric = self.shown(name, stage);
+        metric.get_counter().get_value() + metric.get_gauge().get_value()
     }
-    None
+
+    /// How many durations, and their sum in milliseconds.
+    fn histogram(&self, name: &str, stage: &str) -> (u64, u128) {
+        let metric = self.shown(name, stage);
+        let histogram = metric.get_histogram();
+        let sum = Duration::from_secs_f64(histogram.get_sample_sum());
+        (histogram.get_sample_count(), sum.as_micros().div_ceil(1000))
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -311,77 +305,9 @@ async fn a_full_stage_holds_back_the_one_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_width_that_changes_holds_for_the_next_job() {
-    let line = Line::start(1, 8, 8);
-    let mut answers = Vec::new();
-    for name in 1..=5 {
-        answers.push(line.submit(task(name, 10, 0)).await);
-    }
-    sleep(Duration::from_millis(1)).await;
-    assert!(line.width.set(3));
-    expect![[r"
-        0    1 in first
-        10   1 in second
-        10   1 through
-        10   2 in first
-        10   3 in first
-        10   4 in first
-        20   2 in second
-        20   2 through
-        20   3 in second
-        20   3 through
-        20   4 in second
-        20   4 through
-        20   5 in first
-        30   5 in second
-        30   5 through
-    "]]
-    .assert_eq(&line.close().await);
-    drop(answers);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_width_of_zero_still_works_on_one() {
     let line = Line::start(0, 0, 0);
     assert_eq!(code(line.submit(task(1, 1, 1)).await).await, None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failure_ends_its_own_answer_and_a_done_one_skips_the_rest() {
-    let line = Line::start(4, 4, 4);
-    let failed = line.submit(doing(1, Act::Fail)).await;
-    let done = line.submit(doing(2, Act::Done)).await;
-    assert_eq!(code(failed).await, Some(Code::UpstreamError));
-    assert_eq!(code(done).await, None);
-    expect![[r"
-        0    1 in first
-        0    2 in first
-    "]]
-    .assert_eq(&line.close().await);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_fails_one_request_and_is_counted_and_the_stage_lives() {
-    let line = Line::start(1, 4, 4);
-    let broken = line.submit(doing(1, Act::Panic)).await;
-    assert_eq!(code(broken).await, Some(Code::Internal));
-    assert_eq!(line.metric("orchestrator_stage_panics_total", "rag"), 1.0);
-    assert_eq!(line.metric("orchestrator_stage_panics_total", "stream"), 0.0);
-    assert_eq!(code(line.submit(task(2, 1, 1)).await).await, None);
-    line.close().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_joins_hears_the_other_answer() {
-    let line = Line::start(4, 4, 4);
-    let leader = line.submit(task(1, 20, 20)).await;
-    let (there, _) = leader.downgrade().join(leader.deadline(), Priority::Normal).unwrap();
-    *line.first.leader.lock() = Some(there);
-    let mut follower = line.submit(doing(2, Act::Join)).await;
-    assert_eq!(follower.cache().await, Ok(Cache::Coalesced));
-    let heard = follower.next().await.unwrap().unwrap();
-    assert_eq!(heard.first().map(|chunk| (**chunk).clone()), Some(Chunk::text("1")));
-    line.close().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -439,7 +365,7 @@ async fn durations_are_measured_once_a_job_and_stage() {
     for (name, act) in [(1, Act::Next), (2, Act::Fail), (3, Act::Done)] {
         code(line.submit(doing(name, act)).await).await;
     }
-    assert_eq!(line.metric("orchestrator_stage_duration_seconds", "rag"), 3.0);
-    assert_eq!(line.metric("orchestrator_stage_duration_seconds", "stream"), 1.0);
+    let worked = |stage| line.histogram("orchestrator_stage_duration_seconds", stage);
+    assert_eq!((worked("rag"), worked("stream")), ((3, 30), (1, 0)));
     line.close().await;
 }

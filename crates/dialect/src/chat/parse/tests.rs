@@ -33,6 +33,7 @@ fn a_request_is_read_with_all_that_stages_need() {
     let parsed = parse(FULL).unwrap();
     assert_eq!(parsed.model, "gpt-4");
     assert_eq!(parsed.params.temperature, Some(0.7));
+    assert_eq!(parsed.params.choices, Some(2));
     assert_eq!(
         parsed.params.max_tokens,
         Some(20),

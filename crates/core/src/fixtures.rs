@@ -1,0 +1,37 @@
+//! What the tests of several modules need.
+
+use crate::{Answer, Code, Cx, End, FinishReason, Job, Ledger, Priority, RequestId, answer};
+use futures_util::StreamExt;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An end with nothing special to it.
+pub(crate) const END: End = End {
+    finish: FinishReason::Stop,
+    usage: None,
+    cut: false,
+};
+
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// A request's way through the line, and the client who waits for it so long.
+pub(crate) fn cx(patience: Duration) -> (Cx, Answer) {
+    let (writer, answer) = answer(Instant::now() + patience, Priority::Normal, Ledger::generous());
+    (Cx::new(RequestId::mint(0, [0; 10]), writer), answer)
+}
+
+/// A request in the line, and its client.
+pub(crate) fn job<T>(body: T, patience: Duration) -> (Job<T>, Answer) {
+    let (cx, answer) = cx(patience);
+    (Job { cx, body }, answer)
+}
+
+/// Listens to the end; the code of the failure, if it is one.
+pub(crate) async fn code(mut answer: Answer) -> Option<Code> {
+    while let Some(chunks) = answer.next().await {
+        if let Err(failure) = chunks {
+            return Some(failure.code());
+        }
+    }
+    None
+}

@@ -99,9 +99,14 @@ impl Breaker {
         }
     }
 
+    /// Whether what this call reports still counts: the breaker has not changed since it was let through.
+    pub(crate) fn awaits(&self, call: Admission) -> bool {
+        call.epoch == self.epoch
+    }
+
     /// A call has reached its first token, or ended before it. Gives a probe's place back.
     pub(crate) fn report(&mut self, call: Admission, outcome: Outcome, now: Instant, rng: &mut impl Rng) {
-        if call.epoch != self.epoch {
+        if !self.awaits(call) {
             return;
         }
         match &mut self.phase {

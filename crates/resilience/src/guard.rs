@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// Calls in a row that end without a first token, whoever ended them, before the breaker opens: impatient clients do not
-/// hide a hung worker.
+/// Calls in a row that end without a word of the worker, whoever ended them, before the breaker opens: impatient clients
+/// do not hide a hung worker. A worker that answers 429 or refuses a request is not hung.
 const SILENT_CALLS: u32 = 20;
 
 /// The guard of one worker.
@@ -40,8 +40,8 @@ struct Machines {
 pub struct Permit {
     guard: Guard,
     call: Admission,
-    /// Whether the breaker has been told how the call went.
-    told: bool,
+    /// What the breaker has been told last.
+    told: Option<Outcome>,
     _slot: Slot,
 }
 
@@ -104,7 +104,7 @@ impl Guard {
         Ok(Permit {
             guard: self.clone(),
             call,
-            told: false,
+            told: None,
             _slot: slot,
         })
     }
@@ -141,13 +141,13 @@ impl Guard {
         Failure::new(Code::BreakerOpen, text).with_retry_after(wait.max(Duration::from_secs(1)))
     }
 
-    fn report(&self, call: Admission, outcome: Outcome) {
+    fn report(&self, call: Admission, outcome: Outcome, silent: bool) {
         let mut state = self.0.state.lock();
         if outcome == Outcome::Success {
             state.rest.reset();
             state.silent = 0;
-        } else {
-            state.silent = state.silent.saturating_add(1);
+        } else if state.breaker.awaits(call) {
+            state.silent = state.silent.saturating_add(u32::from(silent));
         }
         let hung = state.silent >= SILENT_CALLS && self.0.config.circuit_breaker_threshold > 0;
         self.with_transitions(&mut state, |machines, now| {
@@ -157,7 +157,6 @@ impl Guard {
                 for _ in 0..self.0.config.circuit_breaker_threshold {
                     machines.breaker.report(call, Outcome::Failure, now, rng);
                 }
-                machines.silent = 0;
             } else {
                 machines.breaker.report(call, outcome, now, rng);
             }
@@ -174,6 +173,7 @@ impl Guard {
     fn observe(&self, state: &mut Machines, now: Instant) {
         let state_now = state.breaker.state(now);
         if std::mem::replace(&mut state.seen, state_now) != state_now {
+            state.silent = 0;
             self.0.metrics.changed(state_now);
         }
     }
@@ -202,37 +202,41 @@ impl fmt::Debug for Guard {
 impl Permit {
     /// The call has reached its first token.
     pub fn first_token(&mut self) {
-        self.tell(Outcome::Success);
+        self.tell(Outcome::Success, false);
     }
 
     /// The call has failed, before its first token or after it.
     pub fn failed(&mut self, failure: &Failure) {
         if failure.code() == Code::RateLimited {
-            self.guard
-                .0
-                .state
-                .lock()
-                .rest
-                .begin(failure.retry_after(), Instant::now());
+            let mut state = self.guard.0.state.lock();
+            state.rest.begin(failure.retry_after(), Instant::now());
         }
         let outcome = Outcome::from(failure);
         match self.told {
-            false => self.tell(outcome),
-            true if outcome == Outcome::Failure => self.guard.broke_off(self.call),
-            true => {}
+            None => {
+                let given_up = matches!(failure.code(), Code::Cancelled | Code::DeadlineExceeded);
+                self.tell(outcome, given_up || outcome == Outcome::Failure);
+            }
+            Some(Outcome::Success) if outcome == Outcome::Failure => {
+                self.told = Some(outcome);
+                self.guard.broke_off(self.call);
+            }
+            Some(_) => {}
         }
     }
 
-    fn tell(&mut self, outcome: Outcome) {
-        if !std::mem::replace(&mut self.told, true) {
-            self.guard.report(self.call, outcome);
+    /// `silent` says that the worker was asked and not heard.
+    fn tell(&mut self, outcome: Outcome, silent: bool) {
+        if self.told.is_none() {
+            self.told = Some(outcome);
+            self.guard.report(self.call, outcome, silent);
         }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.tell(Outcome::Neutral);
+        self.tell(Outcome::Neutral, true);
     }
 }
 

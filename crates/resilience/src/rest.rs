@@ -1,5 +1,5 @@
 //! The rest of a worker that answered 429: as long as it says, at most a minute; where it does not say, a second that
-//! doubles, until a success.
+//! doubles with each rest, until a success.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,21 +24,26 @@ impl Rest {
             .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
-    /// The worker asked for a rest, or answered 429 without saying for how long.
+    /// The worker asked for a rest, or answered 429 without saying for how long. Calls that were on their way when a rest
+    /// began do not double it.
     pub fn begin(&mut self, asked: Option<Duration>, now: Instant) {
-        let pause = asked.unwrap_or_else(|| {
-            let doubled = Duration::from_secs(2_u64.saturating_pow(self.unstated));
-            self.unstated = self.unstated.saturating_add(1);
-            doubled
-        });
+        let pause = match asked {
+            Some(asked) => asked,
+            None if !self.left(now).is_zero() => return,
+            None => {
+                let doubled = Duration::from_secs(2_u64.saturating_pow(self.unstated));
+                self.unstated = self.unstated.saturating_add(1);
+                doubled
+            }
+        };
         let until = now.checked_add(pause.min(LONGEST));
         // A shorter rest that another call was told does not end a longer one.
         self.until = self.until.max(until);
     }
 
-    /// The worker served.
+    /// The worker served. A rest that has begun goes on, since whatever is served meanwhile was asked before it.
     pub fn reset(&mut self) {
-        *self = Rest::default();
+        self.unstated = 0;
     }
 }
 

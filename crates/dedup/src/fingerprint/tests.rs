@@ -1,3 +1,5 @@
+mod property;
+
 use super::*;
 use orchestrator_testkit::chat;
 
@@ -50,4 +52,83 @@ fn sessions_count_only_where_they_shall() {
     assert_eq!(fingerprint(&a, false).unwrap(), fingerprint(&b, false).unwrap());
     assert_ne!(fingerprint(&a, true).unwrap(), fingerprint(&b, true).unwrap());
     assert_ne!(fingerprint(&a, true).unwrap(), of(BASE));
+}
+
+/// Earlier systems keyed answers by the begin of the prompt, or left the system prompt, the stop strings or the model out.
+#[test]
+fn what_differs_far_behind_or_beside_the_prompt_differs() {
+    let long = "word ".repeat(20_000);
+    let with = |system: &str, tail: &str, rest: &str| {
+        format!(
+            r#"{{"model":"m"{rest},"messages":[{{"role":"system","content":"{system}"}},{{"role":"user","content":"{long}{tail}"}}]}}"#
+        )
+    };
+    let same = of(&with("be kind", "a", ""));
+    assert_eq!(same, of(&with("be kind", "a", "")));
+    for other in [
+        with("be kind", "b", ""),
+        with("be kind", "a ", ""),
+        with("be rude", "a", ""),
+        with("be kind", "a", r#","stop":["x"]"#),
+        with("be kind", "a", r#","top_p":0.5"#),
+        with("be kind", "a", r#","max_tokens":5"#),
+    ] {
+        assert_ne!(same, of(&other));
+    }
+}
+
+#[test]
+fn numbers_count_by_their_spelling_and_texts_by_their_meaning() {
+    let with = |rest: &str| of(&format!(r#"{{"messages":[{{"role":"user","content":"hi"}}],{rest}}}"#));
+    let numbers = [
+        "1",
+        "1.0",
+        "1e0",
+        "10e-1",
+        "12345678901234567890123",
+        "12345678901234567890124",
+    ];
+    for (at, one) in numbers.iter().enumerate() {
+        for other in &numbers[at + 1..] {
+            assert_ne!(with(&format!(r#""top_p":{one}"#)), with(&format!(r#""top_p":{other}"#)));
+        }
+    }
+    assert_eq!(with(r#""user":"\u00e9\/""#), with(r#""user":"é/""#));
+    assert_eq!(
+        with(r#""us\u0065r":"a""#),
+        with(r#""user":"a""#),
+        "a name is a text too"
+    );
+}
+
+#[test]
+fn one_message_more_or_the_same_ones_in_another_order_make_a_stranger() {
+    let with = |turns: &[&str]| {
+        let turns: Vec<String> = turns
+            .iter()
+            .map(|turn| format!(r#"{{"role":"user","content":"{turn}"}}"#))
+            .collect();
+        of(&format!(r#"{{"model":"m","messages":[{}]}}"#, turns.join(",")))
+    };
+    let conversations = [
+        with(&["a", "b"]),
+        with(&["b", "a"]),
+        with(&["a", "b", ""]),
+        with(&["ab"]),
+        with(&["a"]),
+    ];
+    for (at, one) in conversations.iter().enumerate() {
+        assert!(!conversations[at + 1..].contains(one));
+    }
+}
+
+#[test]
+fn dialects_are_strangers_and_the_way_to_ask_for_reuse_is_none() {
+    let base = chat(BASE);
+    let mut other = chat(BASE);
+    other.reuse = orchestrator_core::Reuse::Fresh;
+    other.stream = true;
+    assert_eq!(fingerprint(&base, true).unwrap(), fingerprint(&other, true).unwrap());
+    other.original.dialect = orchestrator_core::Dialect::Messages;
+    assert_ne!(fingerprint(&base, true).unwrap(), fingerprint(&other, true).unwrap());
 }

@@ -1,3 +1,5 @@
+mod model;
+
 use super::*;
 use orchestrator_core::{AnswerWriter, Chunk, End, FinishReason, answer};
 use prometheus::Registry;

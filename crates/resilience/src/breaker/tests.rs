@@ -1,3 +1,5 @@
+mod model;
+
 use super::*;
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};

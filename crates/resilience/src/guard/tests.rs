@@ -1,7 +1,10 @@
+mod permits;
+mod silence;
+mod timelines;
+
 use super::*;
 use prometheus::Registry;
 use rand::SeedableRng;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 fn guard(config: Config, slots: usize) -> (Guard, Registry) {
     let registry = Registry::new();
@@ -22,6 +25,10 @@ fn quick() -> Config {
 
 fn broken() -> Failure {
     Failure::new(Code::UpstreamError, "500")
+}
+
+fn limited(seconds: u64) -> Failure {
+    Failure::new(Code::RateLimited, "429").with_retry_after(Duration::from_secs(seconds))
 }
 
 async fn fail(guard: &Guard) {
@@ -110,8 +117,7 @@ async fn a_stream_that_breaks_later_counts_once() {
 async fn a_worker_that_asks_for_a_rest_gets_it_and_its_breaker_stays_closed() {
     let (guard, _) = guard(quick(), 4);
     for _ in 0..5 {
-        let limited = Failure::new(Code::RateLimited, "429").with_retry_after(Duration::from_secs(3));
-        guard.admit().await.unwrap().failed(&limited);
+        guard.admit().await.unwrap().failed(&limited(3));
         let refusal = refused(&guard).await;
         assert_eq!(
             (refusal.code(), refusal.retry_after()),
@@ -120,70 +126,4 @@ async fn a_worker_that_asks_for_a_rest_gets_it_and_its_breaker_stays_closed() {
         tokio::time::advance(Duration::from_secs(3)).await;
     }
     assert_eq!(guard.state(), State::Closed);
-}
-
-#[tokio::test(start_paused = true)]
-async fn impatient_clients_do_not_hide_a_hung_worker() {
-    let (guard, _) = guard(quick(), 4);
-    for call in 0..SILENT_CALLS {
-        assert_eq!(guard.state(), State::Closed, "after {call} calls");
-        drop(guard.admit().await.unwrap());
-    }
-    assert_eq!(guard.state(), State::Open);
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_first_token_ends_the_row_of_silent_calls() {
-    let (guard, _) = guard(quick(), 4);
-    for call in 0..100 {
-        let mut permit = guard.admit().await.unwrap();
-        if call % 10 == 0 {
-            permit.first_token();
-        }
-    }
-    assert_eq!(guard.state(), State::Closed);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refusal_does_not_wait_for_a_slot() {
-    let (guard, _) = guard(quick(), 1);
-    fail(&guard).await;
-    fail(&guard).await;
-    tokio::time::advance(Duration::from_secs(12)).await;
-    let _probe = guard.admit().await.unwrap();
-    let mut waits = Box::pin(guard.admit());
-    assert!(futures_util::poll!(waits.as_mut()).is_pending(), "all slots are taken");
-}
-
-/// A thousand racers at a half-open breaker: never more inside than there are probes.
-#[test]
-fn half_open_never_admits_more_than_its_probes_under_a_thousand_racers() {
-    let config = Config {
-        circuit_breaker_timeout_s: 1,
-        open_max_s: 1,
-        half_open_probes: 3,
-        close_after: 1000,
-        ..quick()
-    };
-    let (guard, _) = guard(config, 1000);
-    let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        fail(&guard).await;
-        fail(&guard).await;
-        tokio::time::advance(Duration::from_secs(2)).await;
-        let racers = (0..1000).map(|_| async {
-            let Ok(_permit) = guard.admit().await else { return };
-            most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
-            tokio::task::yield_now().await;
-            inside.fetch_sub(1, SeqCst);
-        });
-        futures_util::future::join_all(racers).await;
-    });
-    assert!((1..=3).contains(&most.load(SeqCst)), "{most:?}");
-    assert_eq!(guard.slots().taken(), 0);
 }

@@ -1,0 +1,127 @@
+//! Impatient clients do not hide a hung worker; and a worker that answers, whatever it says, is not hung.
+
+use super::*;
+
+/// Ends a call before its first token in one of the ways in which nobody hears of the worker.
+async fn end_in_silence(guard: &Guard, way: usize) {
+    let mut permit = guard.admit().await.unwrap();
+    match way % 3 {
+        0 => drop(permit),
+        1 => permit.failed(&Failure::new(Code::Cancelled, "the client left")),
+        _ => permit.failed(&Failure::new(Code::DeadlineExceeded, "the deadline passed")),
+    }
+}
+
+async fn answer_with(guard: &Guard, code: Code) {
+    let failure = Failure::new(code, "").with_retry_after(Duration::ZERO);
+    guard.admit().await.unwrap().failed(&failure);
+}
+
+#[tokio::test(start_paused = true)]
+async fn impatient_clients_do_not_hide_a_hung_worker() {
+    let (guard, _) = guard(quick(), 4);
+    for call in 0..SILENT_CALLS as usize {
+        assert_eq!(guard.state(), State::Closed, "after {call} calls");
+        end_in_silence(&guard, call).await;
+    }
+    assert_eq!(guard.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_first_token_ends_the_row_of_silent_calls() {
+    let (guard, _) = guard(quick(), 4);
+    for call in 0..100 {
+        match call % 10 {
+            0 => guard.admit().await.unwrap().first_token(),
+            _ => end_in_silence(&guard, call).await,
+        }
+    }
+    assert_eq!(guard.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_whose_requests_are_refused_shut_nobody_else_out() {
+    let (guard, _) = guard(quick(), 4);
+    let refusals = [
+        Code::UpstreamRejected,
+        Code::InvalidRequest,
+        Code::ContextLengthExceeded,
+        Code::RateLimited,
+    ];
+    for code in refusals.iter().cycle().take(1_000) {
+        answer_with(&guard, *code).await;
+    }
+    assert_eq!(guard.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_among_silent_calls_neither_counts_nor_ends_the_row() {
+    let (guard, _) = guard(quick(), 4);
+    for call in 1..SILENT_CALLS as usize {
+        end_in_silence(&guard, call).await;
+        answer_with(&guard, Code::UpstreamRejected).await;
+    }
+    assert_eq!(guard.state(), State::Closed);
+    end_in_silence(&guard, 0).await;
+    assert_eq!(guard.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_of_the_breaker_begins_the_row_anew() {
+    let (guard, _) = guard(quick(), 4);
+    for call in 1..SILENT_CALLS as usize {
+        end_in_silence(&guard, call).await;
+    }
+    fail(&guard).await;
+    assert_eq!(guard.state(), State::Open, "the last of the row was a failure");
+    tokio::time::advance(Duration::from_secs(12)).await;
+    for call in 1..SILENT_CALLS as usize {
+        end_in_silence(&guard, call).await;
+        assert_eq!(
+            guard.state(),
+            State::HalfOpen,
+            "after {call} probes that nobody waited for"
+        );
+    }
+    end_in_silence(&guard, 0).await;
+    assert_eq!(
+        guard.state(),
+        State::Open,
+        "a worker that is still hung is left alone again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_from_before_a_change_are_no_part_of_the_row() {
+    let (guard, _) = guard(quick(), 100);
+    let mut old = Vec::new();
+    for _ in 0..50 {
+        old.push(guard.admit().await.unwrap());
+    }
+    fail(&guard).await;
+    fail(&guard).await;
+    tokio::time::advance(Duration::from_secs(12)).await;
+    let mut probe = guard.admit().await.unwrap();
+    drop(old);
+    probe.first_token();
+    end_in_silence(&guard, 0).await;
+    assert_eq!(guard.state(), State::HalfOpen);
+    guard.admit().await.unwrap().first_token();
+    assert_eq!(guard.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_is_switched_off_stays_closed() {
+    let (guard, _) = guard(
+        Config {
+            circuit_breaker_threshold: 0,
+            ..quick()
+        },
+        4,
+    );
+    for call in 0..100 {
+        end_in_silence(&guard, call).await;
+        fail(&guard).await;
+    }
+    assert_eq!(guard.state(), State::Closed);
+}

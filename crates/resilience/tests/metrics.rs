@@ -1,0 +1,110 @@
+//! What operators see of workers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a fault in here shall end the test"
+)]
+
+use expect_test::expect;
+use orchestrator_core::{Code, Failure};
+use orchestrator_resilience::{Config, Guard, Metrics, State};
+use prometheus::{Registry, TextEncoder};
+use rand::{SeedableRng, rngs::StdRng};
+use std::time::Duration;
+
+fn guard(worker: &str, metrics: &Metrics) -> Guard {
+    let config = Config {
+        circuit_breaker_threshold: 1,
+        circuit_breaker_timeout_s: 10,
+        close_after: 1,
+        ..Config::default()
+    };
+    Guard::new(worker.into(), config, 2, StdRng::seed_from_u64(1), metrics)
+}
+
+fn shown(registry: &Registry) -> String {
+    let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    let mut lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    lines.retain(|line| !line.ends_with(" 0"));
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+async fn fail(guard: &Guard) {
+    guard
+        .admit()
+        .await
+        .unwrap()
+        .failed(&Failure::new(Code::UpstreamConnect, "refused"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_worker_shows_its_calls_its_breaker_and_its_retries() {
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).unwrap();
+    let [bad, good] = ["bad", "good"].map(|worker| guard(worker, &metrics));
+    let running = good.admit().await.unwrap();
+    fail(&bad).await;
+    metrics.retried("bad", Code::UpstreamConnect.as_str());
+    expect![[r#"
+        orchestrator_breaker_state{worker="bad"} 2
+        orchestrator_breaker_transitions_total{to="open",worker="bad"} 1
+        orchestrator_retries_total{reason="upstream_connect",worker="bad"} 1
+        orchestrator_worker_in_flight{worker="good"} 1
+    "#]]
+    .assert_eq(&shown(&registry));
+    drop(running);
+    tokio::time::advance(Duration::from_secs(12)).await;
+    bad.admit().await.unwrap().first_token();
+    expect![[r#"
+        orchestrator_breaker_transitions_total{to="closed",worker="bad"} 1
+        orchestrator_breaker_transitions_total{to="half_open",worker="bad"} 1
+        orchestrator_breaker_transitions_total{to="open",worker="bad"} 1
+        orchestrator_retries_total{reason="upstream_connect",worker="bad"} 1
+    "#]]
+    .assert_eq(&shown(&registry));
+}
+
+#[tokio::test(start_paused = true)]
+async fn looking_changes_nothing() {
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).unwrap();
+    let guard = guard("w", &metrics);
+    fail(&guard).await;
+    tokio::time::advance(Duration::from_secs(12)).await;
+    let first = (shown(&registry), guard.state(), format!("{guard:?} {metrics:?}"));
+    for _ in 0..100 {
+        assert_eq!(
+            first,
+            (shown(&registry), guard.state(), format!("{guard:?} {metrics:?}"))
+        );
+    }
+    assert_eq!(guard.state(), State::HalfOpen);
+    let probes: Vec<_> = futures_util::future::join_all((0..2).map(|_| guard.admit())).await;
+    assert!(probes.iter().all(Result::is_ok), "no look took a probe's place");
+}
+
+#[test]
+fn one_registry_shows_the_workers_once() {
+    let registry = Registry::new();
+    let _metrics = Metrics::register(&registry).unwrap();
+    assert!(matches!(
+        Metrics::register(&registry),
+        Err(prometheus::Error::AlreadyReg)
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_names_the_worker_and_says_when_to_come_back() {
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let guard = guard("mine", &metrics);
+    fail(&guard).await;
+    let refusal = guard.admit().await.unwrap_err();
+    assert_eq!(
+        refusal.public(),
+        "The worker mine is not called for now, since its last calls failed."
+    );
+    let wait = refusal.retry_after().unwrap();
+    tokio::time::advance(wait).await;
+    let probe = guard.admit().await;
+    assert!(probe.is_ok(), "who comes when it was told is let in");
+}

@@ -15,7 +15,8 @@ pub struct Config {
     /// Requests that the edge into the stage holds, per line.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub capacity: usize,
-    /// Texts that end an answer: it is cut before the first of them, and the call to the model is dropped.
+    /// Texts that end an answer: it is cut before the first of them. The call to the model is dropped once all choices
+    /// have ended.
     #[schemars(length(max = 64), inner(length(min = 1, max = 256)))]
     pub stop: Vec<String>,
     /// What is replaced wherever it occurs in an answer or in the model's reasoning, one after the other. Tool calls and

@@ -20,6 +20,8 @@ type Deltas = SmallVec<[Delta; 1]>;
 pub(crate) struct Rewriter {
     filters: Arc<Filters>,
     choices: BTreeMap<u32, Choice>,
+    /// How many choices the answer will have.
+    expected: usize,
 }
 
 /// The texts of one choice.
@@ -46,10 +48,12 @@ enum State {
 // === impl Rewriter ===
 
 impl Rewriter {
-    pub(crate) fn new(filters: Arc<Filters>) -> Self {
+    /// For an answer of `expected` choices.
+    pub(crate) fn new(filters: Arc<Filters>, expected: u32) -> Self {
         Rewriter {
             filters,
             choices: BTreeMap::new(),
+            expected: usize::try_from(expected).unwrap_or(usize::MAX),
         }
     }
 
@@ -76,10 +80,12 @@ impl Rewriter {
         rendered(kept)
     }
 
-    /// Whether all choices have ended and one of them by a stop string, so that nothing of use can follow.
+    /// Whether all choices have begun and ended, and one of them by a stop string, so that nothing of use can follow.
     pub(crate) fn is_over(&self) -> bool {
         let mut states = self.choices.values().map(|choice| choice.state);
-        states.clone().any(|state| state == State::Stopped) && states.all(|state| state != State::Running)
+        self.choices.len() >= self.expected
+            && states.clone().any(|state| state == State::Stopped)
+            && states.all(|state| state != State::Running)
     }
 
     fn delta(&mut self, delta: &Delta, kept: &mut Deltas) -> Result<(), Failure> {

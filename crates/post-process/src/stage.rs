@@ -36,13 +36,13 @@ impl PostProcess {
         Ok(PostProcess { filters })
     }
 
-    fn wrap(&self, reply: Reply) -> Filtered {
+    fn wrap(&self, reply: Reply, choices: u32) -> Filtered {
         let Some(filters) = &self.filters else {
             return Filtered(reply);
         };
         let events = FilteredEvents {
             events: Some(reply.events),
-            rewriter: Rewriter::new(filters.clone()),
+            rewriter: Rewriter::new(filters.clone(), choices),
             failure: None,
         };
         Filtered(Reply {
@@ -57,8 +57,8 @@ impl Stage for PostProcess {
     type In = Reply;
     type Out = Filtered;
 
-    fn run(&self, _: &mut Cx, reply: Reply) -> impl Future<Output = Result<Flow<Filtered>, Failure>> + Send {
-        std::future::ready(Ok(Flow::Next(self.wrap(reply))))
+    fn run(&self, cx: &mut Cx, reply: Reply) -> impl Future<Output = Result<Flow<Filtered>, Failure>> + Send {
+        std::future::ready(Ok(Flow::Next(self.wrap(reply, cx.choices()))))
     }
 }
 

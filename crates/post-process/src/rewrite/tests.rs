@@ -5,8 +5,12 @@ use orchestrator_core::{Dialect, Event, Usage};
 use prometheus::Registry;
 use proptest::prelude::*;
 
-/// Stops at `STOP`, redacts `key`, trims both ends.
+/// Stops at `STOP`, redacts `key`, trims both ends; one choice is expected.
 fn rewriter() -> Rewriter {
+    rewriter_of(1)
+}
+
+fn rewriter_of(expected: u32) -> Rewriter {
     let redaction = Redaction {
         name: "key".to_owned(),
         pattern: "key".to_owned(),
@@ -20,7 +24,7 @@ fn rewriter() -> Rewriter {
         ..Config::default()
     };
     let filters = Filters::build(&config, &Metrics::register(&Registry::new()).unwrap());
-    Rewriter::new(Arc::new(filters.unwrap().unwrap()))
+    Rewriter::new(Arc::new(filters.unwrap().unwrap()), expected)
 }
 
 fn text(text: &str) -> Kind {
@@ -200,6 +204,37 @@ fn an_answer_is_over_when_all_its_choices_have_ended_and_one_by_a_stop() {
         run(&mut rewriter, vec![chunk([(1, text("z")), (1, finish())])]),
         "=[1/t:z 1/end:length] -"
     );
+    assert!(rewriter.is_over());
+}
+
+#[test]
+fn a_stop_ends_its_own_choice_and_none_that_has_not_begun() {
+    let mut rewriter = rewriter_of(3);
+    let heard = |rewriter: &mut Rewriter, choice, kind| {
+        let out = short(rewriter.chunk(chunk([(choice, kind)])).unwrap());
+        (out, rewriter.is_over())
+    };
+    let says = |out: &str, over| (out.to_owned(), over);
+    assert_eq!(heard(&mut rewriter, 0, text("xSTOP")), says("[t:x end:stop]", false));
+    assert_eq!(
+        heard(&mut rewriter, 2, text("STOP")),
+        says("[2/end:stop]", false),
+        "choice 1 has not begun"
+    );
+    assert_eq!(heard(&mut rewriter, 0, text("more")), says("-", false));
+    assert_eq!(heard(&mut rewriter, 1, text("y")), says("=[1/t:y]", false));
+    assert_eq!(heard(&mut rewriter, 1, finish()), says("=[1/end:length]", true));
+}
+
+#[test]
+fn a_worker_that_sends_more_choices_than_were_asked_for_is_heard_until_all_have_ended() {
+    let mut rewriter = rewriter_of(1);
+    run(
+        &mut rewriter,
+        vec![chunk([(0, text("x")), (1, text("y")), (0, text("STOP"))])],
+    );
+    assert!(!rewriter.is_over());
+    run(&mut rewriter, vec![chunk([(1, text("STOP"))])]);
     assert!(rewriter.is_over());
 }
 

@@ -60,9 +60,15 @@ fn delta(kind: Kind) -> Chunk {
 
 /// Takes a reply through the stage.
 async fn filtered(stage: &PostProcess, reply: Reply) -> Reply {
+    filtered_of(1, stage, reply).await
+}
+
+/// Takes a reply with so many choices through the stage.
+async fn filtered_of(choices: u32, stage: &PostProcess, reply: Reply) -> Reply {
     let until = Instant::now().checked_add(Duration::from_secs(60)).unwrap();
     let (writer, _answer) = answer(until, Priority::Normal, Ledger::generous());
     let mut cx = Cx::new(RequestId::mint(0, [0; 10]), writer);
+    cx.expect_choices(choices);
     match stage.run(&mut cx, reply).await {
         Ok(Flow::Next(Filtered(reply))) => reply,
         other => panic!("it goes on: {other:?}"),
@@ -169,6 +175,25 @@ async fn the_call_is_dropped_with_the_chunk_that_stops() {
             ("orchestrator_stops_total", 1.0)
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_call_lives_until_the_last_of_its_choices_has_ended() {
+    let (stage, _) = build(&config());
+    let (heard, dropped) = (Arc::default(), Arc::default());
+    let of = |choice, kind| Ok(vec![Chunk::from(Delta { choice, kind })]);
+    let items = vec![
+        of(0, Kind::Text("a STOP".into())),
+        of(1, Kind::Text("b STOP".into())),
+        of(2, Kind::Text("c".into())),
+        of(2, Kind::Text("STOP".into())),
+        text("never"),
+    ];
+    let reply = reply(counted(items, Arc::clone(&heard), Arc::clone(&dropped)));
+    let events = filtered_of(3, &stage, reply).await.events;
+    let said: Vec<String> = events.map(|item| short(&item)).collect().await;
+    assert_eq!(said, ["a |stop", "b |stop", "c", "|stop"]);
+    assert_eq!((heard.load(SeqCst), dropped.load(SeqCst)), (4, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,14 +57,14 @@ impl Counter {
 }
 
 /// The most tokens that a conversation can take, since a token is at least a byte.
-pub(crate) fn ceiling(messages: &[Message]) -> u64 {
+pub(crate) fn ceiling<'a>(messages: impl IntoIterator<Item = &'a Message>) -> u64 {
     let turn = |message: &Message| {
         let texts: usize = message.texts.iter().map(|text| text.len()).sum();
         // Calls stand in what came beside the texts.
         let bytes = texts.max(if calls_tools(message) { message.raw.len() } else { 0 });
         FRAME.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX))
     };
-    messages.iter().map(turn).fold(ANSWER, u64::saturating_add)
+    conversation(messages.into_iter().map(turn))
 }
 
 /// The tokens of turns that were counted one by one.

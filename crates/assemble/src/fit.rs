@@ -4,7 +4,7 @@
 //! An exchange is a user's turn with all that answers it, so calls of tools stay with their results and turns alternate as
 //! before.
 
-use crate::count::{Counter, conversation};
+use crate::count::conversation;
 use orchestrator_core::{Code, Failure, Message, Role};
 
 /// The tokens that a model reads and writes in all, and those of them that are not the conversation's.
@@ -35,17 +35,11 @@ impl Window {
     }
 }
 
-/// Whether the conversation fits as it is.
-pub(crate) fn fits(messages: &[Message], counter: Counter, window: Window) -> bool {
-    conversation(messages.iter().map(|message| counter.turn(message))) <= window.room()
-}
-
-/// Leaves out the oldest exchanges until the conversation fits; whether any went.
+/// Leaves out the oldest exchanges until the conversation fits, whose turns take so many tokens each; whether any went.
 ///
 /// # Errors
 /// `context_length_exceeded` when what must stay is too long by itself.
-pub(crate) fn shorten(messages: &mut Vec<Message>, counter: Counter, window: Window) -> Result<bool, Failure> {
-    let turns: Vec<u64> = messages.iter().map(|message| counter.turn(message)).collect();
+pub(crate) fn shorten(messages: &mut Vec<Message>, turns: &[u64], window: Window) -> Result<bool, Failure> {
     let exchanges = exchanges(messages);
     let mut total = conversation(turns.iter().copied());
     let mut first_kept = 0_usize;

@@ -9,6 +9,7 @@ mod config;
 mod count;
 mod error;
 mod fit;
+mod model;
 mod stage;
 mod template;
 

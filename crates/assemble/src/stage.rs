@@ -3,8 +3,9 @@
 
 use crate::{
     Config, Error,
-    count::{Counter, ceiling},
-    fit::{Window, fits, shorten},
+    count::{Counter, ceiling, conversation},
+    fit::{Window, shorten},
+    model::context_window,
     template::Template,
 };
 use orchestrator_core::{
@@ -12,7 +13,6 @@ use orchestrator_core::{
 };
 use smallvec::smallvec;
 use std::sync::Arc;
-use tiktoken_rs::model::get_context_size;
 
 /// Makes prompts.
 #[derive(Debug)]
@@ -64,15 +64,18 @@ impl Stage for Assemble {
 
     async fn run(&self, _: &mut Cx, Grounded { request, passages }: Grounded) -> Result<Flow<Prompt>, Failure> {
         let maker = self.maker.clone();
-        let window = maker.window(&request);
-        let prompt = maker.make(request, &passages)?;
+        let grounding = maker.grounding(&request, &passages)?;
         // A token is at least a byte, so most prompts need no count.
-        match window.filter(|window| maker.enabled && ceiling(&prompt.request.messages) > window.room()) {
+        let ceiling = ceiling(grounding.iter().chain(&request.messages));
+        let window = maker
+            .window(&request)
+            .filter(|window| maker.enabled && ceiling > window.room());
+        match window {
             Some(window) => {
-                let fitted = self.blocking.run(move || maker.fit(prompt, passages, window));
+                let fitted = self.blocking.run(move || maker.fit(request, passages, window));
                 fitted.await?.map(Flow::Next)
             }
-            None => Ok(Flow::Next(prompt)),
+            None => Ok(Flow::Next(prompt(request, grounding, &passages))),
         }
     }
 }
@@ -82,10 +85,9 @@ impl Stage for Assemble {
 impl Maker {
     /// The window of the request's model, if it is known.
     fn window(&self, request: &Request) -> Option<Window> {
-        let known = || get_context_size(self.model(request)).and_then(|tokens| u64::try_from(tokens).ok());
         let answer = request.params.max_tokens.or(self.target.max_tokens);
         Some(Window {
-            tokens: self.context_window.or_else(known)?,
+            tokens: self.context_window.or_else(|| context_window(self.model(request)))?,
             answer: answer.unwrap_or(0),
             beside: request
                 .original
@@ -98,47 +100,65 @@ impl Maker {
         self.target.model.as_deref().unwrap_or(&request.model)
     }
 
-    fn make(&self, request: Box<Request>, passages: &[Passage]) -> Result<Prompt, Failure> {
-        let mut prompt = Prompt {
-            request,
-            rewritten: false,
-            grounding: Vec::new(),
-        };
-        self.ground(&mut prompt, passages)?;
-        Ok(prompt)
-    }
-
-    /// The prompt with as many of the passages, and then of the conversation's turns, as fit.
-    fn fit(&self, mut prompt: Prompt, mut passages: Vec<Passage>, mut window: Window) -> Result<Prompt, Failure> {
-        let counter = Counter::of(self.model(&prompt.request));
-        if let Some(tools) = prompt.request.original.field("tools") {
+    /// The prompt with as many of the passages, and then of the conversation's turns, as fit: the worst passage goes first,
+    /// and all of them before any turn.
+    fn fit(&self, mut request: Box<Request>, passages: Vec<Passage>, mut window: Window) -> Result<Prompt, Failure> {
+        let counter = Counter::of(self.model(&request));
+        if let Some(tools) = request.original.field("tools") {
             window.beside = counter.text(tools);
         }
-        // The worst passage goes first, and all of them before any turn.
-        while !fits(&prompt.request.messages, counter, window) && passages.pop().is_some() {
-            self.ground(&mut prompt, &passages)?;
-        }
-        prompt.rewritten |= shorten(&mut prompt.request.messages, counter, window)?;
+        let turns: Vec<u64> = request.messages.iter().map(|message| counter.turn(message)).collect();
+        let left = window.room().saturating_sub(conversation(turns.iter().copied()));
+        let (best, grounding) = self.best(&request, &passages, |message| counter.turn(message) <= left)?;
+        // With a passage in it, all of the conversation has found its room.
+        let shortened = grounding.is_none() && shorten(&mut request.messages, &turns, window)?;
+        let mut prompt = prompt(request, grounding, best);
+        prompt.rewritten |= shortened;
         Ok(prompt)
     }
 
-    /// Puts these passages before the conversation, in the place of those that stood there.
-    fn ground(&self, prompt: &mut Prompt, passages: &[Passage]) -> Result<(), Failure> {
-        let messages = &mut prompt.request.messages;
-        if !prompt.grounding.is_empty() {
-            messages.remove(0);
+    /// As many of the passages as fit, with the message that carries them. Each of them makes it longer, so half of those in
+    /// question are tried at a time.
+    fn best<'a>(
+        &self,
+        request: &Request,
+        passages: &'a [Passage],
+        fits: impl Fn(&Message) -> bool,
+    ) -> Result<(&'a [Passage], Option<Message>), Failure> {
+        let (mut best, mut grounding) = (passages.get(..0).unwrap_or_default(), None);
+        let mut too_many = passages.len().saturating_add(1);
+        while too_many.saturating_sub(best.len()) > 1 {
+            let tried = passages.get(..best.len().midpoint(too_many)).unwrap_or_default();
+            let message = self.grounding(request, tried)?;
+            if message.as_ref().is_some_and(&fits) {
+                (best, grounding) = (tried, message);
+            } else {
+                too_many = tried.len();
+            }
         }
-        prompt.rewritten = self.enabled && !passages.is_empty();
-        prompt.grounding.clear();
-        if prompt.rewritten {
-            let question = messages.iter().rfind(|message| message.role == Role::User);
-            let question = question.map(|message| message.text()).unwrap_or_default();
-            messages.insert(0, system(self.template.render(passages, &question)?));
-            prompt
-                .grounding
-                .extend(passages.iter().map(|passage| passage.source.clone()));
+        Ok((best, grounding))
+    }
+
+    /// The message that carries these passages; `None` without any, or when assembly is switched off.
+    fn grounding(&self, request: &Request, passages: &[Passage]) -> Result<Option<Message>, Failure> {
+        if !self.enabled || passages.is_empty() {
+            return Ok(None);
         }
-        Ok(())
+        let question = request.messages.iter().rfind(|message| message.role == Role::User);
+        let question = question.map(|message| message.text()).unwrap_or_default();
+        self.template.render(passages, &question).map(|text| Some(system(text)))
+    }
+}
+
+/// The request with the message that carries these passages, if there is one, before its first turn.
+fn prompt(mut request: Box<Request>, grounding: Option<Message>, passages: &[Passage]) -> Prompt {
+    let rewritten = grounding.is_some();
+    request.messages.splice(0..0, grounding);
+    let sources = passages.iter().map(|passage| passage.source.clone());
+    Prompt {
+        request,
+        rewritten,
+        grounding: sources.filter(|_| rewritten).collect(),
     }
 }
 

@@ -1,18 +1,18 @@
 //! One attempt at one server: ask, read up to the first token, and hand the rest over as a stream.
 
 use crate::{
-    provider::{Place, Provider},
+    provider::Provider,
     wire::{Body, Incoming, Outgoing, Wire, WireError},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use http::{HeaderName, HeaderValue, Method};
-use orchestrator_core::{Chunk, Code, Failure, Prompt};
+use orchestrator_core::{Chunk, Code, Env, Failure, Prompt};
 use orchestrator_dialect::{Meta, error, reader::Reader, request, whole};
 use std::{
     future::Future,
     pin::Pin,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -20,6 +20,8 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 const MAX_WHOLE: usize = 64 << 20;
 /// The most that is read of an error's body, in bytes.
 const MAX_ERROR: usize = 64 << 10;
+/// The most that a stream may send before its first token, as chunks weigh: such chunks wait in memory.
+const MAX_BEFORE_TOKEN: usize = 4 << 20;
 /// The longest pause that a server can ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -36,20 +38,35 @@ pub(crate) struct Server {
     provider: Provider,
     headers: Vec<(HeaderName, HeaderValue)>,
     wire: Wire,
-    first_token: Duration,
-    idle: Duration,
+    patience: Patience,
+    env: Env,
+}
+
+/// How long a stream may keep its caller waiting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// From the call to the first token.
+    pub(crate) first_token: Duration,
+    /// From any byte to the next one, once the first token is there.
+    pub(crate) idle: Duration,
 }
 
 // === impl Server ===
 
 impl Server {
-    pub(crate) fn new(provider: Provider, place: Place, wire: Wire, first_token: Duration, idle: Duration) -> Self {
+    pub(crate) fn new(
+        provider: Provider,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        wire: Wire,
+        patience: Patience,
+        env: Env,
+    ) -> Self {
         Server {
             provider,
-            headers: place.headers,
+            headers,
             wire,
-            first_token,
-            idle,
+            patience,
+            env,
         }
     }
 
@@ -66,16 +83,16 @@ impl Server {
             let incoming = self.wire.send(outgoing).await.map_err(broken)?;
             return self.whole(self.accepted(incoming).await?).await;
         }
-        let started = Instant::now();
-        let first_token = timeout(self.first_token, async {
+        let first_token = timeout(self.patience.first_token, async {
             let incoming = self.accepted(self.wire.send(outgoing).await.map_err(broken)?).await?;
             match is_stream(&incoming) {
-                true => self.streamed(incoming.body, started).await,
+                true => self.streamed(incoming.body).await,
                 false => self.whole(incoming).await,
             }
         });
         first_token.await.unwrap_or_else(|_| {
-            let text = format!("The worker sent no token within {} ms.", self.first_token.as_millis());
+            let limit = self.patience.first_token.as_millis();
+            let text = format!("The worker sent no token within {limit} ms.");
             Err(Failure::new(Code::FirstTokenTimeout, text))
         })
     }
@@ -85,8 +102,9 @@ impl Server {
         if (200..300).contains(&incoming.status) {
             return Ok(incoming);
         }
-        let pause = incoming.headers.get("retry-after").and_then(retry_after);
-        let body = timeout(self.idle, incoming.body.collect(MAX_ERROR)).await;
+        let pause = incoming.headers.get("retry-after");
+        let pause = pause.and_then(|value| retry_after(value, self.env.unix_time()));
+        let body = timeout(self.patience.idle, incoming.body.collect(MAX_ERROR)).await;
         let said = body
             .ok()
             .and_then(Result::ok)
@@ -104,25 +122,15 @@ impl Server {
         })
     }
 
-    async fn streamed(&self, body: Body, started: Instant) -> Result<Answered, Failure> {
+    async fn streamed(&self, body: Body) -> Result<Answered, Failure> {
         let mut events = Events {
             reader: Reader::new(self.provider.protocol),
             body: Some(body),
             broken: None,
-            idle: Idle::new(self.idle, started),
+            idle: None,
         };
-        let mut first = Vec::new();
-        while !first.iter().any(Chunk::has_content) {
-            match events.next().await {
-                Some(batch) => first.extend(batch?),
-                None => {
-                    return Err(Failure::new(
-                        Code::UpstreamTruncated,
-                        "The worker's answer holds no token.",
-                    ));
-                }
-            }
-        }
+        let first = events.until_first_token().await?;
+        events.idle = Some(Idle::new(self.patience.idle));
         let meta = events.reader.meta().clone();
         let rest = stream::unfold(events, |mut events| async {
             events.next().await.map(|batch| (batch, events))
@@ -142,10 +150,31 @@ struct Events {
     body: Option<Body>,
     /// Why the answer broke off; told after the chunks that came before.
     broken: Option<Failure>,
-    idle: Idle,
+    /// Bounds silence once the first token is there; a model may think in silence for longer before it.
+    idle: Option<Idle>,
 }
 
 impl Events {
+    /// All chunks up to the first token and what came with it.
+    async fn until_first_token(&mut self) -> Result<Vec<Chunk>, Failure> {
+        let (mut chunks, mut weight) = (Vec::new(), 0_usize);
+        while weight <= MAX_BEFORE_TOKEN {
+            let Some(batch) = self.next().await else {
+                let text = "The worker's answer holds no token.";
+                return Err(Failure::new(Code::UpstreamTruncated, text));
+            };
+            let batch = batch?;
+            let has_token = batch.iter().any(Chunk::has_content);
+            weight = batch.iter().map(Chunk::weight).fold(weight, usize::saturating_add);
+            chunks.extend(batch);
+            if has_token {
+                return Ok(chunks);
+            }
+        }
+        let text = format!("The worker sent {MAX_BEFORE_TOKEN} bytes without a token.");
+        Err(Failure::new(Code::UpstreamProtocol, text))
+    }
+
     /// All chunks that have arrived since the last look; `None` after the end.
     async fn next(&mut self) -> Option<Result<Vec<Chunk>, Failure>> {
         let mut chunks = Vec::new();
@@ -154,7 +183,11 @@ impl Events {
                 return Some(Err(failure));
             }
             let body = self.body.as_mut()?;
-            let read = match self.idle.guard(body.arrived()).await {
+            let arrived = match &mut self.idle {
+                Some(idle) => idle.guard(body.arrived()).await,
+                None => Ok(body.arrived().await),
+            };
+            let read = match arrived {
                 Ok(Ok(Some(bytes))) => self.reader.feed(&bytes, &mut chunks),
                 Ok(Ok(None)) => self.reader.end(),
                 Ok(Err(error)) => Err(broken(error)),
@@ -181,10 +214,10 @@ struct Idle {
 }
 
 impl Idle {
-    fn new(limit: Duration, since: Instant) -> Self {
+    fn new(limit: Duration) -> Self {
         Idle {
             limit,
-            since,
+            since: Instant::now(),
             alarm: None,
         }
     }
@@ -256,21 +289,18 @@ fn refused(status: u16, said: Option<String>, pause: Option<Duration>) -> Failur
     .with_status(status)
 }
 
-/// Seconds, or a date; never below zero, never above a minute.
-fn retry_after(value: &str) -> Option<Duration> {
+/// Seconds, or a date, at `now` since 1970; never below zero, never above a minute.
+fn retry_after(value: &str, now: Duration) -> Option<Duration> {
     let seconds = value.trim().parse::<f64>().ok().filter(|seconds| !seconds.is_nan());
     let pause = match seconds {
         Some(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_PAUSE),
-        None => until(httpdate::parse_http_date(value.trim()).ok()?),
+        None => {
+            let date = httpdate::parse_http_date(value.trim()).ok()?;
+            date.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(now)
+        }
     };
     Some(pause.min(LONGEST_PAUSE))
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an HTTP date is compared with the wall clock of the machine"
-)]
-fn until(date: SystemTime) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    date.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(now)
-}
+#[cfg(test)]
+mod tests;

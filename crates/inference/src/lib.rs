@@ -10,6 +10,8 @@
 mod call;
 mod config;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod metrics;
 mod provider;
 mod stage;

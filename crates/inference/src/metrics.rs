@@ -1,6 +1,7 @@
 //! What calls show, by worker.
 
 use orchestrator_core::{Chunk, Failure, Kind, Usage};
+use orchestrator_telemetry::buckets;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 use std::time::Duration;
 
@@ -38,9 +39,7 @@ impl Metrics {
             "orchestrator_upstream_first_token_seconds",
             "From a call to its first token or its whole answer",
         )
-        .buckets(vec![
-            0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-        ]);
+        .buckets(buckets::TTFT.to_vec());
         let tokens = Opts::new(
             "orchestrator_tokens_total",
             "Tokens that workers say they used, by direction",
@@ -103,3 +102,6 @@ impl WorkerMetrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

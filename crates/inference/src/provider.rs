@@ -104,11 +104,7 @@ impl Provider {
             reason,
         };
         let key = match &config.api_key {
-            Some(secret) => Some(
-                secret
-                    .resolve(lookup, |path| std::fs::read_to_string(path))
-                    .map_err(missing)?,
-            ),
+            Some(secret) => Some(secret.resolve(lookup).map_err(missing)?),
             None => self.key_variable.and_then(lookup),
         };
         Ok(key.filter(|key| !key.is_empty()).map(SecretString::from))

@@ -22,7 +22,8 @@ impl Stage for Inference {
     type In = Prompt;
     type Out = Reply;
 
-    async fn run(&self, _: &mut Cx, prompt: Prompt) -> Result<Flow<Reply>, Failure> {
+    async fn run(&self, cx: &mut Cx, prompt: Prompt) -> Result<Flow<Reply>, Failure> {
+        cx.expect_choices(prompt.request.params.choices.unwrap_or(1));
         self.model.call(&prompt).await.map(Flow::Next)
     }
 }

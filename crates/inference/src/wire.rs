@@ -124,4 +124,6 @@ impl fmt::Debug for Wire {
 }
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 mod tests;

@@ -2,13 +2,14 @@
 
 use crate::{
     Error, Metrics, ProviderName, UpstreamStream, WorkerConfig,
-    call::{Answered, Server},
+    call::{Answered, Patience, Server},
     metrics::WorkerMetrics,
-    provider::{Echo, provider},
+    provider::{Echo, Provider, provider},
     wire::{Endpoint, Wire},
 };
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
+use http::{HeaderName, HeaderValue};
 use orchestrator_core::{Chunk, Env, Failure, Head, Model, Prompt, Reply, Text, Tier};
 use orchestrator_dialect::request::Target;
 use orchestrator_resilience::{Attempts, Guard, Pause, Permit};
@@ -78,12 +79,16 @@ impl WorkerSpec {
 
     /// The worker for one core, with connections of its own. `lookup` reads environment variables.
     pub fn for_core(&self, core: usize, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Worker, Error> {
-        Ok(Worker {
-            backend: self.backend(lookup)?,
+        Ok(self.worker(core, self.backend(lookup)?))
+    }
+
+    fn worker(&self, core: usize, backend: Backend) -> Worker {
+        Worker {
+            backend,
             metrics: self.metrics.worker(&self.name),
             rng: Mutex::new(self.env.random(&format!("retries of {} on core {core}", self.name))),
             spec: self.clone(),
-        })
+        }
     }
 
     fn backend(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Backend, Error> {
@@ -93,20 +98,22 @@ impl WorkerSpec {
             }));
         };
         let place = provider.place(&self.name, &self.config, lookup)?;
-        let wrong = |error| Error::BaseUrl {
-            worker: self.name.to_string(),
-            reason: format!("{error}"),
-        };
-        let endpoint = Endpoint::parse(&place.base_url, self.config.connect_timeout()).map_err(wrong)?;
-        let (first_token, idle) = (self.config.first_token_timeout_ms, self.config.idle_timeout_ms);
-        let [first_token, idle] = [first_token, idle].map(Duration::from_millis);
-        Ok(Backend::Server(Box::new(Server::new(
+        let endpoint = Endpoint::parse(&place.base_url, self.config.connect_timeout(), lookup);
+        let endpoint = endpoint.map_err(|error| Error::endpoint(&self.name, error))?;
+        Ok(Backend::Server(Box::new(self.server(
             provider,
-            place,
+            place.headers,
             Wire::new(endpoint),
-            first_token,
-            idle,
         ))))
+    }
+
+    /// Its server behind this wire.
+    fn server(&self, provider: Provider, headers: Vec<(HeaderName, HeaderValue)>, wire: Wire) -> Server {
+        let patience = Patience {
+            first_token: Duration::from_millis(self.config.first_token_timeout_ms),
+            idle: Duration::from_millis(self.config.idle_timeout_ms),
+        };
+        Server::new(provider, headers, wire, patience, self.env.clone())
     }
 }
 

@@ -11,12 +11,13 @@ pub struct Config {
     /// Whether passages are looked for.
     pub enabled: bool,
     /// The folder whose Markdown and text files (`.md`, `.markdown`, `.txt`) are searched, those in its folders too; hidden
-    /// ones are left out. Without it nothing is found.
+    /// ones are left out. It is read in the background: until it was for the first time, questions wait within their time.
+    /// Without it nothing is found.
     pub folder: Option<PathBuf>,
     /// How often the folder is looked at for files that changed, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
     pub refresh_s: u64,
-    /// Files that are searched at most; further ones are left out with a warning.
+    /// Files that are searched at most, in at most as many folders; further ones are left out with a warning.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_files: usize,
     /// The largest file that is searched, in bytes; larger ones are left out with a warning.

@@ -1,17 +1,15 @@
 //! The files of a folder: which there are, by what a change is noticed, and what they say.
 
-use crate::{Config, Error};
-use std::{
-    fs, io,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    time::SystemTime,
+use crate::{
+    Config, Error,
+    walk::{File, Listing},
 };
-
-/// The names of files that are searched.
-const EXTENSIONS: [&str; 3] = ["md", "markdown", "txt"];
-/// How deep folders may lie in folders; a link to a folder above would else never end.
-const MAX_DEPTH: usize = 16;
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    slice,
+};
 
 /// A folder and what of it is searched.
 #[derive(Clone, Debug)]
@@ -22,21 +20,30 @@ pub(crate) struct Folder {
     max_folder_bytes: u64,
 }
 
-/// A file as it was last seen. Any difference is a change: a link that points elsewhere has another inode.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct File {
-    path: PathBuf,
-    bytes: u64,
-    inode: u64,
-    modified: Option<SystemTime>,
-}
-
 /// A file's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Document {
     /// Its path in the folder.
     pub(crate) source: String,
     pub(crate) text: String,
+}
+
+/// Reads the files of a listing one by one, within the limits.
+#[derive(Debug)]
+pub(crate) struct Documents<'a> {
+    folder: &'a Folder,
+    files: slice::Iter<'a, File>,
+    bytes_left: u64,
+    read: usize,
+    skipped: Skipped,
+}
+
+/// Files that are not searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Skipped {
+    pub(crate) files: usize,
+    /// One of them, and why.
+    pub(crate) example: Option<String>,
 }
 
 // === impl Folder ===
@@ -56,77 +63,105 @@ impl Folder {
         &self.root
     }
 
-    /// The files to search, in the order of their paths. What lies below and cannot be read is left out.
-    pub(crate) fn files(&self) -> Result<Vec<File>, Error> {
-        let mut files = Vec::new();
-        let list = fs::read_dir(&self.root).map_err(|source| Error::Folder {
+    /// Whether there is a folder that can be read.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let readable = fs::read_dir(&self.root).map(|_| ());
+        readable.map_err(|source| Error::Folder {
             path: self.root.clone(),
             source,
-        })?;
-        self.collect(list, 0, &mut files);
-        files.sort();
-        Ok(files)
+        })
     }
 
-    fn collect(&self, list: fs::ReadDir, depth: usize, files: &mut Vec<File>) {
-        for entry in list.flatten().filter(|entry| !is_hidden(entry)) {
-            let path = entry.path();
-            let Ok(metadata) = fs::metadata(&path) else { continue };
-            if metadata.is_dir() {
-                if let (true, Ok(list)) = (depth < MAX_DEPTH, fs::read_dir(&path)) {
-                    self.collect(list, depth.saturating_add(1), files);
-                }
-            } else if metadata.is_file() && is_text(&path) {
-                files.push(File {
-                    bytes: metadata.len(),
-                    inode: metadata.ino(),
-                    modified: metadata.modified().ok(),
-                    path,
-                });
-            }
-        }
+    /// The files to search.
+    pub(crate) fn list(&self) -> Result<Listing, Error> {
+        self.check()?;
+        Ok(Listing::of(&self.root, self.max_files))
     }
 
-    /// The texts of these files, within the limits, and how many were left out.
-    pub(crate) fn read(&self, files: &[File]) -> (Vec<Document>, usize) {
-        let mut documents = Vec::new();
-        let mut left = self.max_folder_bytes;
-        for file in files.iter().take(self.max_files) {
-            match self.read_one(file, left) {
-                Ok(text) => {
-                    left = left.saturating_sub(file.bytes);
-                    let source = file.path.strip_prefix(&self.root).unwrap_or(&file.path);
-                    let source = source.display().to_string();
-                    documents.push(Document { source, text });
-                }
-                Err(error) => tracing::warn!(file = %file.path.display(), %error, "a file is not searched"),
-            }
+    /// The texts of the files in a listing.
+    pub(crate) fn documents<'a>(&'a self, listing: &'a Listing) -> Documents<'a> {
+        Documents {
+            folder: self,
+            files: listing.files().iter(),
+            bytes_left: self.max_folder_bytes,
+            read: 0,
+            skipped: listing.skipped(),
         }
-        if let Some(more) = files.len().checked_sub(self.max_files).filter(|more| *more > 0) {
-            tracing::warn!(more, folder = %self.root.display(), "more files than `max_files` are not searched");
-        }
-        let skipped = files.len().saturating_sub(documents.len());
-        (documents, skipped)
+    }
+}
+
+// === impl Documents ===
+
+impl Documents<'_> {
+    /// How many files were read so far.
+    pub(crate) fn read(&self) -> usize {
+        self.read
     }
 
-    fn read_one(&self, file: &File, left: u64) -> io::Result<String> {
-        if file.bytes > self.max_file_bytes {
+    /// What was left out so far.
+    pub(crate) fn skipped(self) -> Skipped {
+        self.skipped
+    }
+
+    fn text(&mut self, path: &Path, listed: u64) -> io::Result<String> {
+        let largest = self.folder.max_file_bytes;
+        let limit = largest.min(self.bytes_left);
+        let mut bytes = Vec::new();
+        if listed <= limit {
+            // It may have grown since it was listed: one byte above the limit tells.
+            let file = fs::File::open(path)?;
+            file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        }
+        let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX).max(listed);
+        if found > largest {
             return Err(io::Error::other("it is larger than `max_file_bytes`"));
         }
-        if file.bytes > left {
+        let Some(bytes_left) = self.bytes_left.checked_sub(found) else {
             return Err(io::Error::other("the folder holds more than `max_folder_bytes`"));
-        }
-        fs::read_to_string(&file.path)
+        };
+        let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
+        self.bytes_left = bytes_left;
+        Ok(plain(text))
     }
 }
 
-fn is_hidden(entry: &fs::DirEntry) -> bool {
-    entry.file_name().as_encoded_bytes().starts_with(b".")
+impl Iterator for Documents<'_> {
+    type Item = Document;
+
+    fn next(&mut self) -> Option<Document> {
+        loop {
+            let file = self.files.next()?;
+            let source = file.path.strip_prefix(&self.folder.root).unwrap_or(&file.path);
+            let source = source.display().to_string();
+            match self.text(&file.path, file.bytes) {
+                Ok(text) => {
+                    self.read = self.read.saturating_add(1);
+                    return Some(Document { source, text });
+                }
+                Err(error) => self.skipped.add(1, || format!("{source}: {error}")),
+            }
+        }
+    }
 }
 
-fn is_text(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|found| EXTENSIONS.iter().any(|one| one.eq_ignore_ascii_case(found)))
+// === impl Skipped ===
+
+impl Skipped {
+    /// Counts `files` more; the first of all is the example.
+    pub(crate) fn add(&mut self, files: usize, example: impl FnOnce() -> String) {
+        self.files = self.files.saturating_add(files);
+        if files > 0 {
+            self.example.get_or_insert_with(example);
+        }
+    }
+}
+
+/// The text without what some editors put in: a mark of its encoding, and two signs for the end of a line.
+fn plain(text: String) -> String {
+    match (text.strip_prefix('\u{feff}'), text.contains("\r\n")) {
+        (None, false) => text,
+        (bare, _) => bare.unwrap_or(&text).replace("\r\n", "\n"),
+    }
 }
 
 #[cfg(test)]

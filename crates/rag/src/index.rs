@@ -6,102 +6,142 @@
 
 use crate::{
     Config, Error, Metrics,
-    folder::{File, Folder},
+    folder::{Folder, Skipped},
     search::Search,
+    walk::Listing,
 };
 use async_trait::async_trait;
 use orchestrator_core::{Blocking, Code, Failure, Passage, Retriever};
-use parking_lot::RwLock;
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 
 /// Finds passages in the files of a folder.
 pub struct Index {
     folder: Folder,
     passage_bytes: usize,
     refresh: Duration,
-    blocking: Blocking,
+    searches: Blocking,
+    /// Apart from the searches, so that a long build takes no place of theirs; one at once.
+    builds: Blocking,
     metrics: Metrics,
-    built: RwLock<Arc<Built>>,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone)]
+enum State {
+    /// The first build has not ended: questions wait for it.
+    Unbuilt,
+    /// The first build failed: questions fail until another one succeeds.
+    Broken,
+    Built(Arc<Built>),
 }
 
 /// The index of the files as they were.
 struct Built {
-    files: Vec<File>,
+    listing: Listing,
+    skipped: Skipped,
     search: Search,
 }
 
 // === impl Index ===
 
 impl Index {
-    /// Reads and indexes the folder of the configuration; `None` when it names none. It computes for as long as that takes.
+    /// An index over the folder of the configuration; `None` when it names none. It is filled by the first
+    /// [`refresh`](Self::refresh), which [`follow`](Self::follow) starts with; questions wait until then, and are answered
+    /// on `searches`.
     ///
     /// # Errors
     /// [`Error::Folder`] when the folder cannot be read. Single files that cannot be are left out with a warning.
-    pub fn open(config: &Config, blocking: Blocking, metrics: Metrics) -> Result<Option<Arc<Self>>, Error> {
+    pub fn open(config: &Config, searches: Blocking, metrics: Metrics) -> Result<Option<Arc<Self>>, Error> {
         let Some(folder) = Folder::of(config).filter(|_| config.enabled) else {
             return Ok(None);
         };
-        let built = Built::of(&folder, folder.files()?, config.passage_bytes, &metrics)?;
+        folder.check()?;
         Ok(Some(Arc::new(Index {
             folder,
             passage_bytes: config.passage_bytes,
             refresh: config.refresh(),
-            blocking,
+            searches,
+            builds: Blocking::new(1),
             metrics,
-            built: RwLock::new(Arc::new(built)),
+            state: watch::Sender::new(State::Unbuilt),
         })))
     }
 
-    /// Looks at the folder and rebuilds the index if a file changed; whether it did. It computes long: for blocking threads.
-    /// After an error the index is as it was.
-    pub fn refresh(&self) -> Result<bool, Error> {
-        let files = self.folder.files()?;
-        if files == self.built.read().files {
-            return Ok(false);
-        }
-        let built = Built::of(&self.folder, files, self.passage_bytes, &self.metrics)?;
-        *self.built.write() = Arc::new(built);
-        Ok(true)
-    }
-
-    /// Follows the folder for ever. Dropping the future ends it; a rebuild that runs is finished.
+    /// Builds the index and follows the folder for ever. Dropping the future ends it; a build that runs is finished.
     pub async fn follow(self: Arc<Self>) {
         let mut broken = false;
         loop {
-            sleep(self.refresh).await;
             let index = self.clone();
-            let refreshed = self.blocking.run(move || index.refresh()).await;
-            broken = self.tell(refreshed, broken);
+            let refreshed = self.builds.run(move || index.refresh()).await;
+            broken = match refreshed {
+                Ok(Ok(())) => false,
+                Ok(Err(error)) => self.tell_broken(&error.to_string(), broken),
+                Err(failure) => self.tell_broken(&failure.to_string(), broken),
+            };
+            sleep(self.refresh).await;
         }
     }
 
-    /// Says how a refresh went, a lasting fault once; whether it is one.
-    fn tell(&self, refreshed: Result<Result<bool, Error>, Failure>, broken: bool) -> bool {
-        let error = match refreshed {
-            Ok(Ok(false)) => return false,
-            Ok(Ok(true)) => {
-                let passages = self.built.read().search.passages();
-                tracing::info!(folder = %self.folder.path().display(), passages, "the index was rebuilt");
-                return false;
-            }
-            Ok(Err(error)) => error.to_string(),
-            Err(failure) => failure.to_string(),
+    /// Looks at the folder and rebuilds the index if a file changed. It computes long: for blocking threads.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] when the folder cannot be read, [`Error::Index`] when the index cannot be built; it stays as it was.
+    pub fn refresh(&self) -> Result<(), Error> {
+        let listing = self.folder.list()?;
+        let before = self.built();
+        if before.as_ref().is_some_and(|built| built.listing == listing) {
+            return Ok(());
+        }
+        let mut documents = self.folder.documents(&listing);
+        let search = Search::build(&mut documents, self.passage_bytes)?;
+        let (files, skipped) = (documents.read(), documents.skipped());
+        self.metrics.built(files, skipped.files, search.passages());
+        let built = Built {
+            listing,
+            skipped,
+            search,
         };
+        tracing::info!(folder = %self.folder.path().display(), files, passages = built.search.passages(), "the index was built");
+        built.warn(before.as_deref());
+        self.state.send_replace(State::Built(Arc::new(built)));
+        Ok(())
+    }
+
+    /// Counts a build that failed, and says so unless the one before failed too; always true.
+    fn tell_broken(&self, error: &str, before: bool) -> bool {
         self.metrics.broken();
-        if !broken {
+        self.state.send_if_modified(|state| {
+            let first = matches!(state, State::Unbuilt);
+            if first {
+                *state = State::Broken;
+            }
+            first
+        });
+        if !before {
             tracing::warn!(error, "the index stays as it was");
         }
         true
+    }
+
+    fn built(&self) -> Option<Arc<Built>> {
+        match &*self.state.borrow() {
+            State::Built(built) => Some(built.clone()),
+            State::Unbuilt | State::Broken => None,
+        }
     }
 }
 
 #[async_trait]
 impl Retriever for Index {
     async fn retrieve(&self, question: &str, limit: usize) -> Result<Vec<Passage>, Failure> {
-        let (built, question) = (self.built.read().clone(), question.to_owned());
-        let found = self.blocking.run(move || built.search.find(&question, limit)).await?;
-        found.map_err(|error| Failure::new(Code::RetrievalFailed, "The index cannot be searched.").with_source(error))
+        let unavailable = || Failure::new(Code::RetrievalFailed, "The index cannot be searched.");
+        let mut states = self.state.subscribe();
+        let begun = states.wait_for(|state| !matches!(state, State::Unbuilt)).await;
+        drop(begun);
+        let (built, question) = (self.built().ok_or_else(unavailable)?, question.to_owned());
+        let found = self.searches.run(move || built.search.find(&question, limit)).await?;
+        found.map_err(|error| unavailable().with_source(error))
     }
 }
 
@@ -109,7 +149,7 @@ impl fmt::Debug for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Index")
             .field("folder", &self.folder)
-            .field("passages", &self.built.read().search.passages())
+            .field("passages", &self.built().map(|built| built.search.passages()))
             .finish_non_exhaustive()
     }
 }
@@ -117,11 +157,13 @@ impl fmt::Debug for Index {
 // === impl Built ===
 
 impl Built {
-    fn of(folder: &Folder, files: Vec<File>, passage_bytes: usize, metrics: &Metrics) -> Result<Self, Error> {
-        let (documents, skipped) = folder.read(&files);
-        let search = Search::build(&documents, passage_bytes)?;
-        metrics.built((documents.len(), skipped), search.passages());
-        Ok(Built { files, search })
+    /// Says once what is not searched, in one line, however often it is left out.
+    fn warn(&self, before: Option<&Built>) {
+        let known = before.map(|built| &built.skipped);
+        if self.skipped.files > 0 && known != Some(&self.skipped) {
+            let (files, example) = (self.skipped.files, self.skipped.example.as_deref());
+            tracing::warn!(files, example, "some files are not searched");
+        }
     }
 }
 

@@ -6,12 +6,16 @@
 
 mod config;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod folder;
 mod index;
 mod metrics;
 mod search;
 mod split;
 mod stage;
+mod walk;
+mod words;
 
 pub use config::Config;
 pub use error::Error;

@@ -73,7 +73,7 @@ impl Metrics {
         })
     }
 
-    pub(crate) fn built(&self, (files, skipped): (usize, usize), passages: usize) {
+    pub(crate) fn built(&self, files: usize, skipped: usize, passages: usize) {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.files.set(count(files));
         self.skipped.set(count(skipped));

@@ -1,7 +1,7 @@
 //! Full-text search over passages in memory, ranked by BM25 (Robertson, Zaragoza: The Probabilistic Relevance Framework,
 //! 2009). A question is a bag of words: nothing in it is read as a query language, so any text may be asked.
 
-use crate::{Error, folder::Document, split::split};
+use crate::{Error, folder::Document, split::split, words::Words};
 use orchestrator_core::Passage;
 use std::collections::BTreeSet;
 use tantivy::{
@@ -9,7 +9,7 @@ use tantivy::{
     collector::TopDocs,
     query::BooleanQuery,
     schema::{Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions, Value},
-    tokenizer::{Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer},
+    tokenizer::{Language, LowerCaser, RemoveLongFilter, Stemmer, StopWordFilter, TextAnalyzer},
 };
 
 /// What the index may hold in memory before it writes a segment, in bytes; the least that it takes.
@@ -17,12 +17,13 @@ const WRITER_BYTES: usize = 15_000_000;
 /// The words of a question that are looked for.
 const MAX_WORDS: usize = 64;
 /// The longest word, in bytes.
-const MAX_WORD: usize = 40;
+const MAX_WORD: usize = 128;
 const ANALYZER: &str = "words";
 
 /// Passages that can be searched.
 pub(crate) struct Search {
     searcher: Searcher,
+    /// Takes a question apart.
     analyzer: TextAnalyzer,
     fields: Fields,
     passages: usize,
@@ -40,11 +41,10 @@ struct Fields {
 
 impl Search {
     /// Cuts the documents into passages and indexes them. It computes long: for blocking threads.
-    pub(crate) fn build(documents: &[Document], passage_bytes: usize) -> Result<Self, Error> {
+    pub(crate) fn build(documents: impl Iterator<Item = Document>, passage_bytes: usize) -> Result<Self, Error> {
         let (schema, fields) = schema();
-        let analyzer = analyzer();
         let index = Index::builder().schema(schema).create_in_ram()?;
-        index.tokenizers().register(ANALYZER, analyzer.clone());
+        index.tokenizers().register(ANALYZER, analyzer(Words::of_a_text()));
         let mut writer: IndexWriter = index.writer_with_num_threads(1, WRITER_BYTES)?;
         let mut passages = 0_usize;
         for document in documents {
@@ -62,7 +62,7 @@ impl Search {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         Ok(Search {
             searcher: reader.searcher(),
-            analyzer,
+            analyzer: analyzer(Words::of_a_question()),
             fields,
             passages,
         })
@@ -141,8 +141,8 @@ fn schema() -> (Schema, Fields) {
 
 /// Words in lower case, without those that stand in every English text, by their stems. Words of other languages are
 /// looked for as they stand.
-fn analyzer() -> TextAnalyzer {
-    let words = TextAnalyzer::builder(SimpleTokenizer::default())
+fn analyzer(words: Words) -> TextAnalyzer {
+    let words = TextAnalyzer::builder(words)
         .filter(RemoveLongFilter::limit(MAX_WORD))
         .filter(LowerCaser);
     let stemmer = Stemmer::new(Language::English);

@@ -2,7 +2,7 @@ use super::*;
 use orchestrator_testkit::chat;
 use proptest::{collection::vec, prelude::*};
 
-/// Turns by the letters of their roles: system, user, assistant, tool; each says its place and is counted as five tokens.
+/// Turns by the letters of their roles: system, user, assistant, tool; each says its place and takes five tokens.
 fn turns(roles: &str) -> Vec<Message> {
     let turn = |(place, role): (usize, char)| {
         let role = match role {
@@ -28,7 +28,8 @@ fn window(tokens: u64) -> Window {
 /// The places of the turns that are left in a window for so many of them.
 fn left(roles: &str, room: u64) -> Option<Vec<usize>> {
     let mut messages = turns(roles);
-    let done = shorten(&mut messages, Counter::Estimate, window(3 + 5 * room)).ok()?;
+    let counts = vec![5; messages.len()];
+    let done = shorten(&mut messages, &counts, window(3 + 5 * room)).ok()?;
     let places: Vec<usize> = messages.iter().map(|message| message.text().parse().unwrap()).collect();
     assert_eq!(done, places.len() < roles.len());
     Some(places)

@@ -1,6 +1,7 @@
 use super::*;
 use orchestrator_core::{Code, Ledger, Priority, RequestId, answer};
 use orchestrator_testkit::{chat, request};
+use proptest::{collection::vec, prelude::*};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -234,4 +235,104 @@ async fn the_windows_of_known_models_are_known_also_by_the_name_that_the_worker_
     assert_eq!(run("fast", Some("gpt-4")).await, Err(Code::ContextLengthExceeded));
     assert_eq!(run("gpt-4", Some("gpt-4o")).await, Ok(()));
     assert_eq!(run("llama", None).await, Ok(()), "nobody knows its window");
+}
+
+/// What is left when passages go one by one from the end until the prompt fits, the plain way; `None` when turns must go.
+fn plainly(config: &Config, request: &Request, passages: &[Passage]) -> Option<usize> {
+    let template = Template::parse(&config.template).unwrap();
+    let fits = |count: usize| {
+        let grounding = (count > 0).then(|| system(template.render(&passages[..count], "").unwrap()));
+        let turns = grounding.iter().chain(&request.messages);
+        conversation_of(turns) <= config.context_window.unwrap()
+    };
+    (0..=passages.len()).rev().find(|count| fits(*count))
+}
+
+fn conversation_of<'a>(turns: impl Iterator<Item = &'a Message>) -> u64 {
+    crate::count::conversation(turns.map(|message| Counter::Estimate.turn(message)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn as_many_passages_stay_as_when_they_go_one_by_one(
+        lengths in vec(0_usize..120, 0..12), exchanges in 1_usize..3, bytes in 1_usize..40, window in 64_u64..400,
+    ) {
+        let passage = |(nth, length): (usize, &usize)| Passage {
+            source: nth.to_string().into(),
+            text: "p".repeat(*length).into(),
+            score: 1.0,
+        };
+        let passages: Vec<Passage> = lengths.iter().enumerate().map(passage).collect();
+        let config = Config { context_window: Some(window), ..windowed() };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let request = runtime.block_on(async { conversation(exchanges, bytes) });
+        let prompt = runtime.block_on(run(&config, request.clone(), passages.clone()));
+        match plainly(&config, &request, &passages) {
+            Some(kept) => {
+                prop_assert_eq!(prompt.grounding.len(), kept);
+                prop_assert_eq!(prompt.rewritten, kept > 0);
+                prop_assert_eq!(prompt.request.messages.len(), request.messages.len() + usize::from(kept > 0));
+            }
+            None => {
+                prop_assert!(prompt.grounding.is_empty() && prompt.rewritten);
+                prop_assert!(prompt.request.messages.len() < request.messages.len());
+            }
+        }
+        prop_assert!(conversation_of(prompt.request.messages.iter()) <= window);
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_passages_too_many_cost_a_handful_of_renderings() {
+    let passages: Vec<Passage> = (0..100)
+        .map(|nth: u32| Passage {
+            source: nth.to_string().into(),
+            text: "word ".repeat(20).into(),
+            score: 1.0,
+        })
+        .collect();
+    let maker = build(&windowed(), Target::default()).unwrap().maker;
+    for fitting in [0, 1, 37, 99, 100] {
+        let looks = std::cell::Cell::new(0);
+        let request = request("Why?");
+        let (best, grounding) = maker
+            .best(&request, &passages, |message| {
+                looks.set(looks.get() + 1);
+                message.text().len() <= fitting * 100
+            })
+            .unwrap();
+        assert_eq!((best.len(), grounding.is_some()), (fitting, fitting > 0));
+        assert!(looks.get() <= 7, "{}", looks.get());
+    }
+}
+
+#[tokio::test]
+async fn a_template_that_fails_on_what_it_is_given_fails_the_request_and_nothing_else() {
+    let config = Config {
+        template: "{{ passages | no_such_filter }}".to_owned(),
+        ..Config::default()
+    };
+    let failure = try_run(&config, Target::default(), request("Why?"), passages())
+        .await
+        .unwrap_err();
+    assert_eq!(failure.code(), Code::Internal);
+    let untouched = try_run(&config, Target::default(), request("Why?"), Vec::new()).await;
+    assert!(
+        !untouched.unwrap().rewritten,
+        "without passages the template is not used"
+    );
+}
+
+#[tokio::test]
+async fn a_request_for_a_model_whose_name_begins_like_a_small_one_is_not_cut_to_its_window() {
+    let text = "word ".repeat(9_000);
+    for model in ["adapter-7b", "gpt-4-turbo"] {
+        let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+        assert!(
+            !run(&Config::default(), chat(body), Vec::new()).await.rewritten,
+            "{model}"
+        );
+    }
 }

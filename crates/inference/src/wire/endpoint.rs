@@ -6,7 +6,7 @@ use super::{
     request::Origin,
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
-use std::{env, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use url::{Host, Url};
 
 /// A provider's address. Cheap to clone: each core has its own [`super::Wire`] over a clone of one endpoint.
@@ -38,14 +38,18 @@ pub(super) struct Tls {
 // === impl Endpoint ===
 
 impl Endpoint {
-    /// Reads a base URL such as `https://api.openai.com/v1`. Proxies come from the environment, certificate authorities
-    /// from the system. `connect_timeout` bounds name lookup, connection, proxy and TLS handshake together.
+    /// Reads a base URL such as `https://api.openai.com/v1`. Proxies come from the environment, which `lookup` reads,
+    /// certificate authorities from the system. `connect_timeout` bounds name lookup, connection, proxy and TLS handshake
+    /// together.
     ///
     /// # Errors
     /// Each of [`EndpointError`].
-    pub(crate) fn parse(base_url: &str, connect_timeout: Duration) -> Result<Self, EndpointError> {
-        let proxies = Proxies::read(|name| env::var(name).ok());
-        Endpoint::build(base_url, connect_timeout, &proxies, system_roots)
+    pub(crate) fn parse(
+        base_url: &str,
+        connect_timeout: Duration,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, EndpointError> {
+        Endpoint::build(base_url, connect_timeout, &Proxies::read(lookup), system_roots)
     }
 
     /// [`Endpoint::parse`] in a world that is handed in; `roots` is asked only when TLS is needed.
@@ -136,8 +140,16 @@ fn system_roots() -> Result<RootCertStore, EndpointError> {
     let mut roots = RootCertStore::empty();
     let (usable, _) = roots.add_parsable_certificates(found.certs);
     match usable {
-        0 => Err(EndpointError::Roots(format!("{:?}", found.errors))),
+        0 => Err(EndpointError::Roots(reason(&found.errors))),
         _ => Ok(roots),
+    }
+}
+
+fn reason(errors: &[rustls_native_certs::Error]) -> String {
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    match errors.is_empty() {
+        true => "none was found".to_owned(),
+        false => errors.join("; "),
     }
 }
 

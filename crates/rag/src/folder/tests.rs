@@ -1,120 +1,149 @@
 use super::*;
+use crate::fixtures::Library;
 use std::os::unix::fs::symlink;
-use tempfile::TempDir;
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        write(&folder, name, text);
-    }
-    folder
-}
-
-fn write(folder: &TempDir, name: &str, text: &str) {
-    let path = folder.path().join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
-
-fn config(folder: &TempDir) -> Config {
-    Config {
-        folder: Some(folder.path().to_owned()),
-        ..Config::default()
-    }
-}
-
-/// What is read of the folder: the sources, and how many files are left out.
-fn read(config: &Config) -> (Vec<String>, usize) {
+/// What is read of the folder: the sources, and what is left out.
+fn read(config: &Config) -> (String, Skipped) {
     let folder = Folder::of(config).unwrap();
-    let (documents, skipped) = folder.read(&folder.files().unwrap());
-    (documents.into_iter().map(|document| document.source).collect(), skipped)
+    let listing = folder.list().unwrap();
+    let mut documents = folder.documents(&listing);
+    let sources: Vec<String> = documents.by_ref().map(|document| document.source).collect();
+    assert_eq!(documents.read(), sources.len());
+    (sources.join(" "), documents.skipped())
+}
+
+/// The text of the only file in a folder.
+fn text(bytes: &[u8]) -> String {
+    let library = Library::new(&[]);
+    fs::write(library.path("a.md"), bytes).unwrap();
+    let folder = Folder::of(&library.config()).unwrap();
+    let listing = folder.list().unwrap();
+    let documents: Vec<Document> = folder.documents(&listing).collect();
+    let [document] = &documents[..] else {
+        panic!("{documents:?}")
+    };
+    document.text.clone()
+}
+
+fn example(files: usize, example: &str) -> Skipped {
+    Skipped {
+        files,
+        example: Some(example.to_owned()),
+    }
 }
 
 #[test]
-fn markdown_and_text_are_read_in_order_and_the_rest_is_not() {
-    let folder = folder(&[
-        ("b.txt", "b"),
-        ("a.md", "a"),
-        ("deep/er/c.MARKDOWN", "c"),
-        ("x.rs", "x"),
-        ("none", "x"),
-        (".hidden.md", "x"),
-        (".git/y.md", "x"),
-    ]);
-    let sources = ["a.md", "b.txt", "deep/er/c.MARKDOWN"].map(str::to_owned);
-    assert_eq!(read(&config(&folder)), (sources.to_vec(), 0));
+fn the_files_of_a_folder_are_read_in_the_order_of_their_paths() {
+    let library = Library::new(&[("b.txt", "b"), ("a.md", "a"), ("deep/er/c.MARKDOWN", "c")]);
+    let expected = "a.md b.txt deep/er/c.MARKDOWN".to_owned();
+    assert_eq!(read(&library.config()), (expected, Skipped::default()));
 }
 
 #[test]
-fn files_that_cannot_be_read_as_text_are_left_out() {
-    let folder = folder(&[("good.md", "good")]);
-    fs::write(folder.path().join("bad.md"), [0xff, 0xfe, 0x00]).unwrap();
-    symlink("nowhere.md", folder.path().join("dangling.md")).unwrap();
-    assert_eq!(read(&config(&folder)), (vec!["good.md".to_owned()], 1));
+fn a_file_that_is_not_text_is_left_out_and_the_others_are_read() {
+    let library = Library::new(&[("a.md", "good"), ("z.md", "good")]);
+    fs::write(library.path("bad.md"), [0xff, 0xfe, 0x00]).unwrap();
+    fs::write(library.path("cut.md"), "caf\u{e9}".as_bytes().split_last().unwrap().1).unwrap();
+    let (sources, skipped) = read(&library.config());
+    assert_eq!(sources, "a.md z.md");
+    assert_eq!(skipped, example(2, "bad.md: it is not UTF-8"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_left_out_with_what_the_system_says() {
+    let library = Library::new(&[("a.md", "good")]);
+    // The system refuses to read the beginning of a program's memory to everybody.
+    symlink("/proc/self/mem", library.path("memory.md")).unwrap();
+    let (sources, skipped) = read(&library.config());
+    assert_eq!(sources, "a.md");
+    assert_eq!(skipped, example(1, "memory.md: Input/output error (os error 5)"));
+}
+
+#[test]
+fn a_file_that_goes_between_the_look_and_the_reading_is_left_out() {
+    let library = Library::new(&[("a.md", "a"), ("b.md", "b")]);
+    let folder = Folder::of(&library.config()).unwrap();
+    let listing = folder.list().unwrap();
+    fs::remove_file(library.path("a.md")).unwrap();
+    let mut documents = folder.documents(&listing);
+    assert_eq!(documents.next().unwrap().source, "b.md");
+    assert_eq!(documents.next(), None);
+    assert_eq!(documents.skipped().files, 1);
 }
 
 #[test]
 fn the_limits_hold() {
-    let folder = folder(&[
+    let library = Library::new(&[
         ("a.md", "aaaa"),
         ("b.md", "bbbbbbbb"),
         ("c.md", "cccc"),
         ("d.md", "dddd"),
     ]);
     let limited = |change: fn(&mut Config)| {
-        let mut config = config(&folder);
+        let mut config = library.config();
         change(&mut config);
-        let (sources, skipped) = read(&config);
-        (sources.join(" "), skipped)
+        read(&config)
     };
-    assert_eq!(limited(|config| config.max_files = 2), ("a.md b.md".into(), 2));
+    let (sources, skipped) = limited(|config| config.max_files = 2);
+    assert_eq!(sources, "a.md b.md");
+    assert_eq!(skipped, example(2, "there are more than `max_files`"));
+    let (sources, skipped) = limited(|config| config.max_file_bytes = 7);
+    assert_eq!(sources, "a.md c.md d.md");
+    assert_eq!(skipped, example(1, "b.md: it is larger than `max_file_bytes`"));
+    let (sources, skipped) = limited(|config| config.max_folder_bytes = 9);
+    assert_eq!(sources, "a.md c.md");
     assert_eq!(
-        limited(|config| config.max_file_bytes = 7),
-        ("a.md c.md d.md".into(), 1)
+        skipped,
+        example(2, "b.md: the folder holds more than `max_folder_bytes`")
     );
-    assert_eq!(limited(|config| config.max_folder_bytes = 9), ("a.md c.md".into(), 2));
+    let exactly = |config: &mut Config| (config.max_files, config.max_file_bytes, config.max_folder_bytes) = (4, 8, 20);
+    assert_eq!(limited(exactly), ("a.md b.md c.md d.md".to_owned(), Skipped::default()));
 }
 
 #[test]
-fn a_link_to_a_folder_above_ends() {
-    let folder = folder(&[("a.md", "a")]);
-    symlink(folder.path(), folder.path().join("loop")).unwrap();
-    let (sources, _) = read(&config(&folder));
-    assert_eq!(sources.len(), MAX_DEPTH + 1);
+fn a_file_that_grew_since_the_look_is_not_read_beyond_the_limits() {
+    let library = Library::new(&[("a.md", "aaaa"), ("b.md", "b")]);
+    let mut config = library.config();
+    config.max_file_bytes = 8;
+    let folder = Folder::of(&config).unwrap();
+    let listing = folder.list().unwrap();
+    library.write("a.md", &"a".repeat(1000));
+    let mut documents = folder.documents(&listing);
+    assert_eq!(documents.next().unwrap().source, "b.md");
+    assert_eq!(
+        documents.skipped(),
+        example(1, "a.md: it is larger than `max_file_bytes`")
+    );
 }
 
 #[test]
-fn every_kind_of_change_is_seen() {
-    let folder = folder(&[("a.md", "a"), ("v1/b.md", "old"), ("v2/b.md", "new")]);
-    symlink("v1/b.md", folder.path().join("b.md")).unwrap();
-    let watched = Folder::of(&config(&folder)).unwrap();
-    let mut seen = watched.files().unwrap();
-    assert_eq!(watched.files().unwrap(), seen, "nothing changed");
-    let changes: [fn(&TempDir); 4] = [
-        |folder| write(folder, "a.md", "longer"),
-        |folder| write(folder, "new.txt", "x"),
-        |folder| fs::remove_file(folder.path().join("new.txt")).unwrap(),
-        |folder| {
-            symlink("v2/b.md", folder.path().join("swap.md")).unwrap();
-            fs::rename(folder.path().join("swap.md"), folder.path().join("b.md")).unwrap();
-        },
-    ];
-    for (nth, change) in changes.iter().enumerate() {
-        change(&folder);
-        let now = watched.files().unwrap();
-        assert_ne!(now, seen, "change {nth}");
-        seen = now;
+fn marks_of_editors_are_no_part_of_a_text() {
+    for (bytes, expected) in [
+        ("\u{feff}# Title\n", "# Title\n"),
+        ("one\r\n\r\ntwo\r\n", "one\n\ntwo\n"),
+        ("\u{feff}one\r\ntwo", "one\ntwo"),
+        ("one\rtwo\u{feff}", "one\rtwo\u{feff}"),
+        ("", ""),
+    ] {
+        assert_eq!(text(bytes.as_bytes()), expected, "{bytes:?}");
     }
 }
 
 #[test]
-fn a_missing_folder_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = Config {
-        folder: Some(folder.path().join("nowhere")),
-        ..Config::default()
-    };
-    let error = Folder::of(&missing).unwrap().files().unwrap_err().to_string();
-    assert!(error.contains("nowhere cannot be read"), "{error}");
+fn a_folder_that_is_missing_or_is_none_is_named() {
+    let library = Library::new(&[("a.md", "a")]);
+    for (name, reason) in [
+        ("nowhere", "No such file or directory (os error 2)"),
+        ("a.md", "Not a directory (os error 20)"),
+    ] {
+        let config = Config {
+            folder: Some(library.path(name)),
+            ..Config::default()
+        };
+        let folder = Folder::of(&config).unwrap();
+        let expected = format!("the folder {} cannot be read: {reason}", library.path(name).display());
+        assert_eq!(folder.check().unwrap_err().to_string(), expected);
+        assert_eq!(folder.list().unwrap_err().to_string(), expected);
+    }
     assert!(Folder::of(&Config::default()).is_none());
 }

@@ -83,16 +83,140 @@ fn a_cut_that_would_leave_a_scrap_is_not_taken() {
     .assert_eq(&shown("a\n\nbbbb cccc dddd eeee ffff", 20));
 }
 
+#[test]
+fn a_heading_without_text_belongs_to_the_section_below_it() {
+    expect![[r###"
+        [Install] "# Guide\n\n## Install\nRun it."
+        [Use] "# Use\nAsk it."
+    "###]]
+    .assert_eq(&shown("# Guide\n\n## Install\nRun it.\n# Use\nAsk it.", 1000));
+    expect![[r###"
+        [Three] "# One\n## Two\n### Three\nText."
+    "###]]
+    .assert_eq(&shown("\n# One\n## Two\n### Three\nText.", 1000));
+}
+
+#[test]
+fn headings_at_the_end_belong_to_the_section_above_them() {
+    expect![[r###"
+        [Use] "# Use\nAsk it.\n\n# More\n## To come"
+    "###]]
+    .assert_eq(&shown("# Use\nAsk it.\n\n# More\n## To come\n", 1000));
+    expect![[r###"
+        [] "Ask it.\n# More"
+    "###]]
+    .assert_eq(&shown("Ask it.\n# More", 1000));
+}
+
+#[test]
+fn a_text_of_headings_only_is_one_section() {
+    expect![[r###"
+        [Two] "# One\n# Two"
+    "###]]
+    .assert_eq(&shown("# One\n# Two\n\n", 1000));
+    expect![[r###"
+        [One] "# One"
+    "###]]
+    .assert_eq(&shown("# One", 1000));
+}
+
+#[test]
+fn a_long_heading_is_not_cut_off_from_its_text() {
+    // The blank line below the heading would be the best cut.
+    expect![[r###"
+        [A long heading] "# A long heading\n\nwith a"
+        [A long heading] "text below it"
+    "###]]
+    .assert_eq(&shown("# A long heading\n\nwith a text below it", 25));
+    // A heading that is too long is a text as any other.
+    expect![[r###"
+        [Heading of many words] "# Heading of"
+        [Heading of many words] "many words"
+        [Heading of many words] "and text"
+    "###]]
+    .assert_eq(&shown("# Heading of many words\nand text", 16));
+}
+
+#[test]
+fn sentences_in_chinese_and_japanese_are_cut_at_their_ends() {
+    expect![[r#"
+        [] "東京は晴れ。"
+        [] "京都は雨。"
+    "#]]
+    .assert_eq(&shown("東京は晴れ。京都は雨。", 24));
+}
+
+#[test]
+fn code_that_does_not_end_hides_the_headings_behind_it() {
+    expect![[r###"
+        [One] "# One\n```\n# Two\ntext"
+    "###]]
+    .assert_eq(&shown("# One\n```\n# Two\ntext", 1000));
+}
+
+#[test]
+fn a_heading_without_a_title_has_none() {
+    expect![[r###"
+        [] "# \ntext"
+        [] "## ##\nmore"
+    "###]]
+    .assert_eq(&shown("# \ntext\n## ##\nmore", 1000));
+}
+
+/// Where each piece lies in the text, in bytes.
+fn places(text: &str, pieces: &[Piece<'_>]) -> Vec<(usize, usize)> {
+    let place = |piece: &Piece<'_>| {
+        let start = piece.text.as_ptr().addr() - text.as_ptr().addr();
+        (start, start + piece.text.len())
+    };
+    pieces.iter().map(place).collect()
+}
+
+/// Something like Markdown.
+fn document() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        2 => "#{1,6} [A-Za-zü]{1,12}( [a-z]{1,9}){0,3}",
+        1 => Just("```".to_owned()),
+        2 => Just(String::new()),
+        5 => "([a-zü#`😀。.]{0,9} {0,2}){0,9}",
+        1 => "\\PC{0,20}",
+    ];
+    prop::collection::vec(line, 0..20).prop_map(|lines| lines.join("\n"))
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// The pieces lie one behind the other, with nothing but blanks between them, each within its size.
     #[test]
-    fn nothing_but_blanks_is_lost_and_no_piece_is_too_long(text in "([a-zü#`😀.]{0,9}[ \n]{0,3}){0,40}", max_bytes in 8_usize..64) {
+    fn every_character_but_blanks_stands_in_exactly_one_piece(text in document(), max_bytes in 8_usize..200) {
         let pieces = split(&text, max_bytes);
-        let dense = |text: &str| text.split_whitespace().collect::<String>();
-        let joined: String = pieces.iter().map(|piece| dense(piece.text)).collect();
-        prop_assert_eq!(joined, dense(&text));
-        for piece in pieces {
-            prop_assert!(piece.text.len() <= max_bytes, "{:?}", piece);
-            prop_assert!(!piece.text.trim().is_empty());
+        let between = |from, to| text.get(from..to).unwrap().trim();
+        let mut at = 0;
+        for (start, end) in places(&text, &pieces) {
+            prop_assert!(at <= start && start < end);
+            prop_assert!(end - start <= max_bytes);
+            prop_assert_eq!(between(at, start), "", "it is lost");
+            at = end;
+        }
+        prop_assert_eq!(between(at, text.len()), "", "it is lost");
+    }
+
+    /// Where there is text in a section, no passage of it is a heading alone.
+    #[test]
+    fn no_heading_stands_alone_above_a_text(
+        sections in prop::collection::vec(("#{1,3} [a-z]{1,20}", "(|([a-z]{1,8}[ \n]{1,2}){1,80})"), 1..8),
+        max_bytes in 240_usize..400,
+    ) {
+        let mut text = String::new();
+        for (heading, body) in &sections {
+            writeln!(text, "{heading}\n\n{body}").unwrap();
+        }
+        // Headings at the end have nothing below them.
+        text.push_str("\n# last\nwords\n");
+        for piece in split(&text, max_bytes) {
+            let alone = piece.text.lines().all(|line| line.is_empty() || heading(line).is_some());
+            prop_assert!(!alone, "{piece:?}");
         }
     }
 

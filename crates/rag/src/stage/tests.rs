@@ -1,10 +1,12 @@
 use super::*;
+use crate::{Index, fixtures::Library};
 use async_trait::async_trait;
-use orchestrator_core::{Ledger, Priority, RequestId, answer};
+use orchestrator_core::{Blocking, Ledger, Priority, RequestId, answer};
 use orchestrator_testkit::request;
 use prometheus::Registry;
 use proptest::prelude::*;
-use std::time::Duration;
+use std::{sync::mpsc, time::Duration};
+use tokio::time::advance;
 
 /// Finds what it is told to, after a while.
 struct Scripted {
@@ -40,8 +42,15 @@ fn finding(found: Result<Vec<Passage>, Failure>, after_ms: u64) -> Arc<Scripted>
 
 /// What the stage makes of a question, and what it shows of it.
 async fn run(config: Config, retriever: Option<Arc<Scripted>>, question: &str) -> (Result<Vec<String>, Code>, String) {
+    run_with(config, retriever.map(|retriever| retriever as _), question).await
+}
+
+async fn run_with(
+    config: Config,
+    retriever: Option<Arc<dyn Retriever>>,
+    question: &str,
+) -> (Result<Vec<String>, Code>, String) {
     let registry = Registry::new();
-    let retriever = retriever.map(|retriever| retriever as Arc<dyn Retriever>);
     let rag = Rag::new(config, retriever, Metrics::register(&registry).unwrap());
     let until = Instant::now() + Duration::from_secs(600);
     let (writer, _client) = answer(until, Priority::Normal, Ledger::generous());
@@ -149,6 +158,51 @@ async fn a_failing_retriever_leaves_the_request_ungrounded_or_ends_it_where_it_i
         run(required, Some(slow), "anything").await.0.unwrap_err(),
         Code::RetrievalFailed
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_is_not_built_in_time_leaves_the_request_ungrounded() {
+    let library = Library::new(&[("a.md", "apples")]);
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let index = Index::open(&library.config(), Blocking::new(1), metrics).unwrap();
+    let began = Instant::now();
+    let config = library.config();
+    let asked = run_with(config.clone(), index.clone().map(|index| index as _), "apples?").await;
+    assert_eq!((asked.0.unwrap().len(), asked.1.as_str()), (0, "timeout"));
+    assert_eq!(began.elapsed(), config.timeout());
+    index.as_ref().unwrap().refresh().unwrap();
+    let asked = run_with(config, index.map(|index| index as _), "apples?").await;
+    assert_eq!(
+        (asked.0.unwrap().join(" ").as_str(), asked.1.as_str()),
+        ("a.md", "found")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn searches_that_are_all_busy_leave_the_request_ungrounded() {
+    let library = Library::new(&[("a.md", "apples")]);
+    let searches = Blocking::new(1);
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let index = Index::open(&library.config(), searches.clone(), metrics)
+        .unwrap()
+        .unwrap();
+    index.refresh().unwrap();
+    let config = Config {
+        timeout_ms: 1,
+        ..library.config()
+    };
+    let (end, ended) = mpsc::sync_channel::<()>(1);
+    let busy = searches.run(move || ended.recv());
+    let script = async {
+        // The clock stands while a thread works: it is moved by hand.
+        let ask = run_with(config, Some(index.clone()), "apples?");
+        let (asked, ()) = tokio::join!(ask, advance(Duration::from_millis(2)));
+        end.send(()).unwrap();
+        asked
+    };
+    let (busy, (sources, counted)) = tokio::join!(busy, script);
+    busy.unwrap().unwrap();
+    assert_eq!((sources.unwrap().len(), counted.as_str()), (0, "timeout"));
 }
 
 #[tokio::test(start_paused = true)]

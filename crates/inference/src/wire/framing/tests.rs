@@ -1,5 +1,5 @@
 use super::*;
-use crate::wire::tests::cut;
+use crate::wire::fixtures::cut;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 /// What came of a body.

@@ -1,6 +1,7 @@
 //! Any bytes, cut anywhere: a call always ends, and in the same way.
 
 use super::*;
+use crate::fixtures::paused;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 /// How a call ended: status and body so far, and the error if there was one.
@@ -8,22 +9,11 @@ type Outcome = (Option<u16>, Vec<u8>, Option<String>);
 
 /// Sends a request to a peer that says `parts`, each after the last one was looked at, and ends.
 fn outcome(parts: &[&[u8]]) -> Outcome {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    paused(async {
         let (wire, mut peer) = pair();
-        let serve = async {
-            peer.hears().await;
-            for part in parts {
-                peer.may_say(part).await;
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            peer.0.shutdown().await.ok();
-        };
         let call = tokio::time::timeout(Duration::from_secs(60), call(&wire));
-        tokio::join!(call, serve)
-            .0
-            .expect("a call ends when its connection does")
+        let ended = tokio::join!(call, peer.dribbles(parts)).0;
+        ended.expect("a call ends when its connection does")
     })
 }
 

@@ -1,0 +1,186 @@
+//! What is asked and what is answered, over sockets.
+
+use super::*;
+use orchestrator_core::{Code, Secret};
+use orchestrator_testkit::{Script, prompt};
+
+const SAID: &str = "tok0 tok1 tok2 tok3 ";
+
+#[tokio::test]
+async fn every_provider_answers_streaming_and_whole() {
+    use ProviderName::{Anthropic, LlamaCpp, Ollama, OpenAi, Vllm};
+    let server = ModelServer::start();
+    for provider in [OpenAi, Vllm, LlamaCpp, Anthropic, Ollama] {
+        let worker = worker(provider, &server, |_| {});
+        assert_eq!(
+            answer(&worker, &streamed("x")).await.unwrap().0,
+            SAID,
+            "{provider:?} streaming"
+        );
+        assert_eq!(
+            answer(&worker, &prompt("x")).await.unwrap().0,
+            SAID,
+            "{provider:?} whole"
+        );
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_come_one_by_one_make_the_same_answer() {
+    use ProviderName::{Anthropic, Ollama, OpenAi};
+    let pieces = vec!["grün ".to_owned(), "🙂".to_owned(), "\n\"end\"".to_owned()];
+    let server = ModelServer::following(Script {
+        split: 1,
+        pieces,
+        ..Script::default()
+    });
+    for provider in [OpenAi, Anthropic, Ollama] {
+        let worker = worker(provider, &server, |_| {});
+        assert_eq!(
+            answer(&worker, &streamed("x")).await.unwrap().0,
+            "grün 🙂\n\"end\"",
+            "{provider:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_always_streams_does_so_for_clients_that_do_not() {
+    let server = ModelServer::start();
+    let worker = worker(ProviderName::OpenAi, &server, |config| {
+        config.upstream_stream = UpstreamStream::Always
+    });
+    assert_eq!(answer(&worker, &prompt("x")).await.unwrap().0, SAID);
+    let asked = &server.received()[0];
+    assert!(String::from_utf8_lossy(&asked.body).contains(r#""stream":true"#));
+}
+
+#[tokio::test]
+async fn the_key_and_the_workers_own_model_go_upstream_and_nothing_else_changes() {
+    let server = ModelServer::start();
+    let worker = worker(ProviderName::OpenAi, &server, |config| {
+        config.api_key = Some(Secret::new("sk-test"));
+        config.model = Some("real".to_owned());
+    });
+    let body = r#"{"model":"alias", "messages":[{"role":"user","content":"x"}],"odd":1.10}"#;
+    answer(
+        &worker,
+        &Prompt {
+            request: Box::new(chat(body)),
+            ..prompt("")
+        },
+    )
+    .await
+    .unwrap();
+    let asked = &server.received()[0];
+    assert_eq!(asked.header("authorization"), Some("Bearer sk-test"));
+    let sent = String::from_utf8_lossy(&asked.body).into_owned();
+    assert!(sent.contains(r#""model":"real""#) && sent.contains("1.10"), "{sent}");
+}
+
+#[tokio::test]
+async fn anthropic_is_asked_in_its_own_way() {
+    let server = ModelServer::start();
+    let worker = worker(ProviderName::Anthropic, &server, |config| {
+        config.api_key = Some(Secret::new("k"))
+    });
+    answer(&worker, &prompt("x")).await.unwrap();
+    let asked = &server.received()[0];
+    assert_eq!(
+        (asked.header("x-api-key"), asked.header("anthropic-version")),
+        (Some("k"), Some("2023-06-01"))
+    );
+}
+
+#[tokio::test]
+async fn what_fails_before_the_first_token_is_tried_again() {
+    for failing in [
+        Script::failing(500),
+        Script::failing(503),
+        Script {
+            cut_after: Some(0),
+            ..Script::default()
+        },
+    ] {
+        let server = ModelServer::following(failing.then(2, Script::default()));
+        assert_eq!(
+            answer(&openai(&server), &streamed("x")).await.unwrap(),
+            (SAID.to_owned(), 3)
+        );
+        assert_eq!(server.stats().total.calls, 3);
+    }
+}
+
+#[tokio::test]
+async fn the_last_failure_is_told_after_as_many_calls_as_allowed() {
+    for attempts in [1, 2, 4] {
+        let server = ModelServer::following(Script::failing(500));
+        let worker = worker(ProviderName::OpenAi, &server, |config| {
+            config.resilience.retry_attempts = Some(attempts)
+        });
+        assert_eq!(
+            answer(&worker, &streamed("x")).await.unwrap_err().code(),
+            Code::UpstreamError
+        );
+        assert_eq!(server.stats().total.calls, u64::from(attempts));
+    }
+}
+
+#[tokio::test]
+async fn what_came_before_a_break_is_heard_before_the_failure() {
+    let server = ModelServer::following(Script {
+        error: Some("overheated".to_owned()),
+        gap_ms: 1,
+        ..Script::default()
+    });
+    let reply = openai(&server).call(&streamed("x")).await.unwrap();
+    let batches: Vec<Result<Vec<Chunk>, Failure>> = reply.events.collect().await;
+    let (last, good) = batches.split_last().unwrap();
+    assert_eq!(text_of(good.iter().flatten().flatten()), SAID);
+    assert!(last.is_err());
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_a_failed_connection() {
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let server = ModelServer::start();
+    let worker = worker(ProviderName::OpenAi, &server, |config| {
+        config.base_url = Some(format!("http://{nowhere}/v1"))
+    });
+    assert_eq!(
+        answer(&worker, &streamed("x")).await.unwrap_err().code(),
+        Code::UpstreamConnect
+    );
+}
+
+#[tokio::test]
+async fn dropping_a_reply_ends_the_call_and_frees_its_slot() {
+    let server = ModelServer::following(Script::paced(1000, 5));
+    let worker = openai(&server);
+    let reply = worker.call(&streamed("x")).await.unwrap();
+    assert_eq!(worker.spec.guard().slots().taken(), 1);
+    drop(reply);
+    assert_eq!(worker.spec.guard().slots().taken(), 0);
+    let stats = server.until(|stats| stats.total.running == 0).await;
+    assert_eq!((stats.total.calls, stats.total.aborted), (1, 1));
+}
+
+#[tokio::test]
+async fn calls_beyond_the_slots_wait_for_one() {
+    let server = ModelServer::following(Script {
+        head_ms: 5,
+        ..Script::default()
+    });
+    let worker = worker(ProviderName::OpenAi, &server, |config| config.max_concurrent = 3);
+    let prompt = streamed("x");
+    let answers = futures_util::future::join_all((0..12).map(|_| answer(&worker, &prompt))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(
+        (server.stats().total.calls, worker.spec.guard().slots().taken()),
+        (12, 0)
+    );
+    assert!(server.stats().peak <= 3);
+}

@@ -94,6 +94,7 @@ impl Bench {
             ..Default::default()
         };
         let index = Index::open(&searched, blocking.clone(), rag_metrics.clone())?;
+        index.as_ref().map_or(Ok(()), |index| index.refresh())?;
         let index = index.map(|index| index as Arc<dyn Retriever>);
         let filters = orchestrator_post_process::Config {
             stop: vec!["<|end|>".to_owned()],

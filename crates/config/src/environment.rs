@@ -5,10 +5,10 @@ use crate::{
     document::Document,
     path::Path,
     shape::{Kind, Shape},
-    source, suggest,
+    suggest,
 };
 use orchestrator_core::Secret;
-use std::{collections::BTreeMap, fmt, io, ops::Range};
+use std::{collections::BTreeMap, fmt, ops::Range};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -16,8 +16,6 @@ use toml::{
 
 /// What the names of variables that set a field begin with; the keys of its path follow with `__` between them.
 const PREFIX: &str = "ORCHESTRATOR__";
-/// The largest file that a reference may name, in bytes.
-const MAX_FILE: u64 = 1 << 20;
 
 /// The environment variables and the flags of the process. A flag goes before a variable, that before the document.
 #[derive(Clone, Default)]
@@ -64,7 +62,7 @@ impl Environment {
 
     /// The value of a secret, or what is missing.
     pub(crate) fn resolve(&self, secret: &Secret) -> Result<String, String> {
-        secret.resolve(|name| self.lookup(name), read)
+        secret.resolve(|name| self.lookup(name))
     }
 
     /// Sets in the document what variables and flags say.
@@ -164,12 +162,6 @@ impl fmt::Debug for Environment {
         let flags = self.flags.iter().map(|flag| &flag.name);
         f.debug_set().entries(self.variables.keys()).entries(flags).finish()
     }
-}
-
-/// Reads the file of a reference.
-fn read(path: &str) -> io::Result<String> {
-    let bytes = source::read(path.as_ref(), MAX_FILE)?;
-    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 /// Whether this may stand between `${` and `}`.

@@ -2,7 +2,15 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    fmt,
+    fs::File,
+    io::{self, Read},
+};
+
+/// The largest file that a reference may name, in bytes.
+const MAX_FILE: u64 = 1 << 20;
 
 /// A key or token in the configuration: `${ENV}`, `${ENV:-default}`, `${file:/path}` or, against all advice, the text
 /// itself. It stays a reference until the part that needs it is built, and prints as a reference or not at all.
@@ -23,12 +31,9 @@ impl Secret {
         &self.0
     }
 
-    /// The secret's value, through `lookup` for environment variables and `read` for files. `Err` names what is missing.
-    pub fn resolve(
-        &self,
-        lookup: impl Fn(&str) -> Option<String>,
-        read: impl Fn(&str) -> Result<String, std::io::Error>,
-    ) -> Result<String, String> {
+    /// The secret's value, through `lookup` for environment variables and from the disk for files. `Err` names what is
+    /// missing.
+    pub fn resolve(&self, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
         let Some(inner) = self.0.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
             return Ok(self.0.clone());
         };
@@ -44,6 +49,18 @@ impl Secret {
         set.or(default.map(str::to_owned))
             .ok_or_else(|| format!("the environment variable {name} is not set"))
     }
+}
+
+/// A text file that is no larger than it may be.
+fn read(path: &str) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_FILE.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
+        return Err(io::Error::other(format!("it has more than {MAX_FILE} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 impl fmt::Debug for Secret {

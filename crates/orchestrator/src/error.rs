@@ -21,8 +21,11 @@ pub enum OrchestratorError {
     #[error("error: pipeline.stages.rag: {0}")]
     Rag(#[from] orchestrator_rag::Error),
     /// The filters cannot be built.
-    #[error("error: pipeline.stages.post_process: {0}")]
+    #[error("error: {0}")]
     PostProcess(#[from] orchestrator_post_process::Error),
+    /// The token of the operators' doors cannot be had.
+    #[error("error: server.admin_token: {0}")]
+    AdminToken(String),
     /// Logs or metrics cannot be started.
     #[error("error: {0}")]
     Telemetry(#[from] orchestrator_telemetry::Error),
@@ -60,6 +63,7 @@ impl OrchestratorError {
         match self {
             OrchestratorError::Config(_)
             | OrchestratorError::Assemble(_)
+            | OrchestratorError::AdminToken(_)
             | OrchestratorError::Rag(orchestrator_rag::Error::Folder { .. })
             | OrchestratorError::PostProcess(_) => 78,
             _ => 1,

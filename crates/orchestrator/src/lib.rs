@@ -9,6 +9,7 @@
 pub mod cli;
 mod core;
 mod error;
+mod files;
 pub mod run;
 mod wiring;
 

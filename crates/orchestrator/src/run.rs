@@ -1,6 +1,6 @@
 //! The life of the program on one screen: build, serve, drain.
 
-use crate::{OrchestratorError, core::Cores, wiring::Wiring};
+use crate::{OrchestratorError, core::Cores, files, wiring::Wiring};
 use orchestrator_config::Loaded;
 use orchestrator_gateway::{Director, Stage};
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub fn run(Loaded { config, warnings }: Loaded) -> Result<(), OrchestratorError>
         for warning in warnings {
             tracing::warn!(path = %warning.path, line = warning.place.map(|place| place.line), "{}", warning.message);
         }
+        files::raise_limit(config.server.max_connections);
         let shutdown = config.shutdown.clone();
         let (cores, director) = wiring.start(&config)?;
         director.enter(Stage::Ready);

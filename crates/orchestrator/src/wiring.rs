@@ -93,7 +93,7 @@ impl Wiring {
             access: self.logs.access(),
             metrics: orchestrator_gateway::Metrics::register(self.registry.metrics())?,
             registry: self.registry.clone(),
-            admin_token: admin_token(config).into(),
+            admin_token: admin_token(config)?.into(),
             models: self.models.clone(),
         };
         let open = |lines| gateway.open(doors, lines);
@@ -232,13 +232,10 @@ fn worker(config: &Config, env: &Env, registry: &Registry) -> Result<(WorkerSpec
     ))
 }
 
-fn admin_token(config: &Config) -> String {
-    let lookup = |name: &str| std::env::var(name).ok();
-    config
-        .server
-        .admin_token
-        .resolve(lookup, |path| std::fs::read_to_string(path))
-        .unwrap_or_default()
+/// A token that was there when the document was checked may be gone: then the doors stay shut rather than open to all.
+pub(crate) fn admin_token(config: &Config) -> Result<String, OrchestratorError> {
+    let token = config.server.admin_token.resolve(|name| std::env::var(name).ok());
+    token.map_err(OrchestratorError::AdminToken)
 }
 
 /// What an operator should know before the first request.

@@ -273,23 +273,6 @@ fn references_that_lead_nowhere_are_all_found() {
 }
 
 #[test]
-fn files_of_references_are_small_texts() {
-    let folder = tempfile::tempdir().unwrap();
-    let read = |name: &str, bytes: &[u8]| {
-        let file = folder.path().join(name);
-        fs::write(&file, bytes).unwrap();
-        super::read(file.to_str().unwrap()).map_err(|error| error.to_string())
-    };
-    assert_eq!(read("most", &vec![b'x'; 1 << 20]).unwrap().len(), 1 << 20);
-    assert_eq!(
-        read("more", &vec![b'x'; (1 << 20) + 1]),
-        Err("it has more than 1048576 bytes".to_owned())
-    );
-    assert_eq!(read("bytes", b"\xff"), Err("it is not UTF-8".to_owned()));
-    assert!(super::read(folder.path().to_str().unwrap()).is_err());
-}
-
-#[test]
 fn what_may_stand_in_a_reference() {
     let good = ["NAME", "_x1", "N:-", "N:-any text: {", "file:/run/key", "file:"];
     let bad = ["", "1N", "a b", "{ price ", "N:x", "N-x", ":-x", "é"];

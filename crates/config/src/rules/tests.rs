@@ -85,6 +85,17 @@ fn all_rules_speak_at_once() {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_used_is_found_at_the_worker_that_needs_it() {
+    says_in(
+        WORKER,
+        &environment(&[("https_proxy", "socks5://user:secret@p")]),
+        &expect![
+            "error workers.w.base_url: the environment variable https_proxy names no usable proxy: proxies speak http or https, not socks5"
+        ],
+    );
+}
+
+#[test]
 fn listeners_clash_on_one_port_of_one_address_or_of_all() {
     let clash = |listen: &str, admin: &str| {
         !said(

@@ -108,6 +108,12 @@ impl Rules<'_> {
                 let finding = Finding::error(&path("api_key"), reason);
                 self.say(finding.help("look at what its reference leads to"));
             }
+            Err(Error::Proxy { variable, reason, .. }) => {
+                let message = format!("the environment variable {variable} names no usable proxy: {reason}");
+                self.say(Finding::error(&path("base_url"), message).help("mend or unset the variable"));
+            }
+            // Both are of the machine, and of TLS.
+            Err(Error::Certificates { .. } | Error::Tls { .. }) => {}
         }
     }
 }

@@ -1,5 +1,4 @@
 use super::*;
-use std::io;
 
 fn resolve(text: &str) -> Result<String, String> {
     let lookup = |name: &str| match name {
@@ -7,11 +6,7 @@ fn resolve(text: &str) -> Result<String, String> {
         "EMPTY" => Some(String::new()),
         _ => None,
     };
-    let read = |path: &str| match path {
-        "/run/key" => Ok("sk-2\r\n".to_owned()),
-        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
-    };
-    Secret::new(text).resolve(lookup, read)
+    Secret::new(text).resolve(lookup)
 }
 
 #[test]
@@ -22,7 +17,6 @@ fn a_reference_is_followed_when_it_is_needed() {
         ("${NONE:-other}", "other"),
         ("${NONE:-}", ""),
         ("${EMPTY:-other}", "other"),
-        ("${file:/run/key}", "sk-2"),
         ("plain", "plain"),
         ("", ""),
         ("$KEY", "$KEY"),
@@ -44,6 +38,23 @@ fn what_is_missing_is_named() {
     );
     let missing = resolve("${file:/nowhere}").unwrap_err();
     assert!(missing.starts_with("cannot read the file /nowhere: "), "{missing}");
+}
+
+#[test]
+fn a_file_is_read_without_the_end_of_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let resolve = |content: &[u8]| {
+        std::fs::write(&file, content).unwrap();
+        Secret::new(format!("${{file:{}}}", file.display())).resolve(|_| None)
+    };
+    assert_eq!(resolve(b"sk-2\r\n"), Ok("sk-2".to_owned()));
+    assert_eq!(resolve(b" two\nlines \n\n"), Ok(" two\nlines ".to_owned()));
+    assert_eq!(resolve(&vec![b'k'; 1 << 20]).map(|key| key.len()), Ok(1 << 20));
+    let too_large = resolve(&vec![b'k'; (1 << 20) + 1]).unwrap_err();
+    assert!(too_large.ends_with("it has more than 1048576 bytes"), "{too_large}");
+    let no_text = resolve(&[0xff]).unwrap_err();
+    assert!(no_text.ends_with("it is not UTF-8"), "{no_text}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
 use expect_test::{Expect, expect};
 use orchestrator_assemble::{Assemble, Target};
 use orchestrator_config::{Config, Environment, Loaded, parse};
-use orchestrator_core::{Blocking, Env, Ledger, LineMetrics, Live, StageName, Tasks};
+use orchestrator_core::{Blocking, Env, Ledger, LineMetrics, Live, Secret, StageName, Tasks};
 use orchestrator_gateway::{Gateway, Life, Stage, life};
 use orchestrator_inference::{Inference, WorkerSpec};
 use orchestrator_pipeline::{Gate, Parts, Size, Sizes};
@@ -66,9 +66,7 @@ fn what_the_check_would_have_found_is_no_reason_to_try_again_either() {
     ends(
         error.unwrap_err(),
         78,
-        &expect![
-            "error: pipeline.stages.post_process: pipeline.stages.post_process.stop[0] is empty: every answer would end before it began"
-        ],
+        &expect!["error: pipeline.stages.post_process.stop[0] is empty: every answer would end before it began"],
     );
     config.pipeline.stages.rag.folder = Some("/none/at/all".into());
     let metrics = orchestrator_rag::Metrics::register(registry().metrics()).unwrap();
@@ -79,6 +77,19 @@ fn what_the_check_would_have_found_is_no_reason_to_try_again_either() {
         &expect![
             "error: pipeline.stages.rag: the folder /none/at/all cannot be read: No such file or directory (os error 2)"
         ],
+    );
+}
+
+/// Without the token everybody could steer: that it is gone since the check must not open the doors.
+#[test]
+fn a_token_that_cannot_be_had_keeps_the_doors_shut() {
+    let mut config = Config::dev();
+    config.server.admin_token = Secret::new("${file:/gone}");
+    let error = crate::wiring::admin_token(&config).unwrap_err();
+    ends(
+        error,
+        78,
+        &expect!["error: server.admin_token: cannot read the file /gone: No such file or directory (os error 2)"],
     );
 }
 

@@ -1,0 +1,68 @@
+//! The work on one request: its body is read, it gets its key for sharing and its place at a worker, and its answer of 32
+//! tokens is read from the worker's bytes and written for the client.
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    reason = "the macros of the benchmark make public items, and a fault in here shall end it"
+)]
+
+use futures_util::FutureExt;
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use orchestrator_benches::request::{self, CHUNKS};
+use orchestrator_core::{Chunk, Cx, Head, Request, Stage, Unique};
+use orchestrator_dedup::Dedup;
+use orchestrator_dialect::{
+    Protocol,
+    chat::{EventWriter, Parsed, parse_request},
+    reader::Reader,
+};
+use orchestrator_resilience::Guard;
+use std::hint::black_box;
+
+#[library_benchmark]
+#[bench::one_kilobyte(args = (1 << 10), setup = request::body)]
+#[bench::sixty_four_kilobytes(args = (1 << 16), setup = request::body)]
+fn parse(body: bytes::Bytes) -> Option<Parsed> {
+    black_box(parse_request(body).ok())
+}
+
+#[library_benchmark]
+#[bench::one_kilobyte(args = (1 << 10), setup = request::shared)]
+#[bench::sixty_four_kilobytes(args = (1 << 16), setup = request::shared)]
+fn dedup((stage, mut cx, request): (Dedup, Cx, Box<Request>)) -> bool {
+    let flow = stage.run(&mut cx, request).now_or_never();
+    black_box(matches!(flow, Some(Ok(orchestrator_core::Flow::Next(Unique(_))))))
+}
+
+#[library_benchmark]
+#[bench::admitted_and_served(setup = request::guard)]
+fn guard(guard: Guard) -> bool {
+    let Some(Ok(mut permit)) = guard.admit().now_or_never() else {
+        return false;
+    };
+    permit.first_token();
+    black_box(true)
+}
+
+#[library_benchmark]
+#[bench::burst_of_32(setup = request::events)]
+fn read(bytes: Vec<u8>) -> usize {
+    let mut chunks = Vec::with_capacity(CHUNKS);
+    let read = Reader::new(Protocol::Chat).feed(&bytes, &mut chunks);
+    black_box(read.map_or(0, |()| chunks.len()))
+}
+
+#[library_benchmark]
+#[bench::burst_of_32(setup = request::chunks)]
+fn write((mut writer, head, chunks): (EventWriter, Head, Vec<Chunk>)) -> usize {
+    let mut bytes = bytes::BytesMut::with_capacity(1 << 14);
+    for chunk in &chunks {
+        writer.write(&head, chunk, &mut |event| {
+            orchestrator_stream::sse::data(&mut bytes, event);
+        });
+    }
+    black_box(bytes.len())
+}
+
+library_benchmark_group!(name = request_path, benchmarks = [parse, dedup, guard, read, write]);
+main!(library_benchmark_groups = request_path);

@@ -1,0 +1,93 @@
+//! What the benchmarks of the request path work on.
+
+use bytes::Bytes;
+use orchestrator_core::{Chunk, Cx, Head, Ledger, Live, Priority, Request, RequestId, Tier, answer};
+use orchestrator_dedup::Dedup;
+use orchestrator_dialect::{Protocol, chat::EventWriter, reader::Reader};
+use orchestrator_resilience::Guard;
+use orchestrator_testkit::chat;
+use prometheus::Registry;
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::time::{Duration, Instant};
+
+/// The chunks of one answer: a role, 32 tokens, the finish.
+pub const CHUNKS: usize = 34;
+
+/// The body of a chat request of about `bytes` bytes.
+pub fn body(bytes: usize) -> Bytes {
+    let mut text = "Rivers carry boats, and bridges carry those who have none. ".repeat(bytes / 59 + 1);
+    text.truncate(bytes);
+    let user = format!(r#"{{"role":"user","content":"{text}"}}"#);
+    Bytes::from(format!(
+        r#"{{"model":"m","stream":true,"temperature":0,"messages":[{user}]}}"#
+    ))
+}
+
+/// A request of about `bytes` bytes before the stage that shares answers, which has not seen it yet.
+///
+/// # Panics
+///
+/// If the stage cannot be made.
+pub fn shared(bytes: usize) -> (Dedup, Cx, Box<Request>) {
+    let ledger = Ledger::generous();
+    let metrics = orchestrator_dedup::Metrics::register(&Registry::new()).expect("a new registry");
+    let dedup = Dedup::new(Live::fixed(Default::default()), ledger.clone(), metrics);
+    let (writer, client) = answer(Instant::now() + Duration::from_secs(60), Priority::Normal, ledger);
+    // The client stays, or nobody would want the work.
+    std::mem::forget(client);
+    let cx = Cx::new(RequestId::mint(0, [0; 10]), writer);
+    (dedup, cx, Box::new(chat(body(bytes))))
+}
+
+/// The guard of a worker that serves.
+///
+/// # Panics
+///
+/// If its metrics cannot be registered.
+pub fn guard() -> Guard {
+    let metrics = orchestrator_resilience::Metrics::register(&Registry::new()).expect("a new registry");
+    Guard::new("w".into(), Default::default(), 64, StdRng::seed_from_u64(0), &metrics)
+}
+
+/// What a worker sends of an answer of 32 tokens, in one burst.
+pub fn events() -> Vec<u8> {
+    let event = |delta: &str, finish: &str| {
+        format!(
+            "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\
+             \"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
+        )
+    };
+    let mut events = event(r#"{"role":"assistant","content":""}"#, "null");
+    for nth in 0..32 {
+        events += &event(&format!(r#"{{"content":"tok{nth} "}}"#), "null");
+    }
+    events += &event("{}", r#""stop""#);
+    events += "data: [DONE]\n\n";
+    events.into_bytes()
+}
+
+/// The chunks of that answer, and who writes them for a client.
+///
+/// # Panics
+///
+/// If the events cannot be read.
+pub fn chunks() -> (EventWriter, Head, Vec<Chunk>) {
+    let mut chunks = Vec::new();
+    Reader::new(Protocol::Chat)
+        .feed(&events(), &mut chunks)
+        .expect("good events");
+    let head = Head {
+        worker: "w".into(),
+        tier: Tier::Primary,
+        id: "chatcmpl-1".into(),
+        model: "m".into(),
+        created: 1_700_000_000,
+        attempts: 1,
+        grounding: Vec::new(),
+    };
+    let writer = EventWriter::new(RequestId::mint(0, [0; 10]), 1_700_000_000, false);
+    (writer, head, chunks)
+}
+
+#[cfg(test)]
+mod tests;

@@ -94,3 +94,6 @@ pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: impl I
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     whole(status, "application/json", body)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,15 +17,24 @@ use orchestrator_telemetry::AccessLine;
 use std::{net::SocketAddr, sync::Arc};
 use tokio::time::Instant;
 
+/// A request as it comes to the door: its names, and from where.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    /// Our name for it.
+    pub(crate) id: RequestId,
+    /// The caller's own, to be echoed.
+    pub(crate) caller_id: Option<Text>,
+    /// The address of the client.
+    pub(crate) client: Option<SocketAddr>,
+}
+
 /// A request at a door.
 pub(crate) struct Call {
     pub(crate) door: Door,
-    pub(crate) id: RequestId,
+    pub(crate) arrival: Arrival,
     pub(crate) started: Instant,
     method: &'static str,
     path: &'static str,
-    client: Option<SocketAddr>,
-    caller_id: Option<Text>,
     session: Option<Text>,
     model: Text,
     cache: Option<Cache>,
@@ -35,19 +44,39 @@ pub(crate) struct Call {
     _load: Counted,
 }
 
+// === impl Arrival ===
+
+impl Arrival {
+    /// A request that its caller has given no name.
+    pub(crate) fn new(door: &Door, client: Option<SocketAddr>) -> Self {
+        Arrival {
+            id: door.shared.parts.env.request_id(),
+            caller_id: None,
+            client,
+        }
+    }
+
+    /// Headers of every answer: the request's names.
+    pub(crate) fn stamp(&self, headers: &mut HeaderMap) {
+        let id = self.id.to_string();
+        let name = self.caller_id.as_deref().unwrap_or(&id);
+        put(headers, "x-request-id", name);
+        put(headers, "request-id", name);
+        put(headers, "x-orchestrator-request-id", &id);
+    }
+}
+
 // === impl Call ===
 
 impl Call {
     /// A request has come to the door.
-    pub(crate) fn begin(door: &Door, method: &'static str, path: &'static str, client: Option<SocketAddr>) -> Self {
+    pub(crate) fn begin(door: &Door, method: &'static str, path: &'static str, arrival: Arrival) -> Self {
         Call {
             door: door.clone(),
-            id: door.shared.parts.env.request_id(),
+            arrival,
             started: Instant::now(),
             method,
             path,
-            client,
-            caller_id: None,
             session: None,
             model: Text::default(),
             cache: None,
@@ -60,11 +89,10 @@ impl Call {
 
     /// Submits what the client asks for.
     pub(crate) fn submit(&mut self, parsed: Parsed, options: Options) -> Result<Answer, Failure> {
-        self.caller_id = options.caller_id;
         self.session = options.session.clone();
         self.model = parsed.model.clone();
         let request = Request {
-            id: self.id,
+            id: self.arrival.id,
             model: parsed.model,
             messages: parsed.messages,
             params: parsed.params,
@@ -80,18 +108,8 @@ impl Call {
 
     /// The call hears on what another request began.
     pub(crate) fn resumed(mut self, id: RequestId) -> Self {
-        self.id = id;
+        self.arrival.id = id;
         self
-    }
-
-    /// The address of the client.
-    pub(crate) fn client(&self) -> Option<SocketAddr> {
-        self.client
-    }
-
-    /// Remembers the caller's own name for the request, to be echoed.
-    pub(crate) fn named(&mut self, caller_id: Option<Text>) {
-        self.caller_id = caller_id;
     }
 
     /// The answer's origin is known.
@@ -124,16 +142,9 @@ impl Call {
         u64::try_from(after.as_millis()).ok()
     }
 
-    /// Headers of every answer: the request's name, and where the answer came from.
+    /// Headers of every answer: the request's names, and where the answer came from.
     pub(crate) fn stamp(&self, headers: &mut HeaderMap) {
-        let name = self
-            .caller_id
-            .as_deref()
-            .map(str::to_owned)
-            .unwrap_or_else(|| self.id.to_string());
-        put(headers, "x-request-id", &name);
-        put(headers, "request-id", &name);
-        put(headers, "x-orchestrator-request-id", &self.id.to_string());
+        self.arrival.stamp(headers);
         if let Some(cache) = self.cache {
             headers.insert("x-orchestrator-cache", HeaderValue::from_static(cache.as_str()));
         }
@@ -168,10 +179,10 @@ impl Call {
         parts.metrics.ended(self.path, worker, (code, source(failure)), took);
         let usage = end.and_then(|end| end.usage);
         parts.access.write(&AccessLine {
-            request_id: self.id,
-            caller_id: self.caller_id.as_deref(),
+            request_id: self.arrival.id,
+            caller_id: self.arrival.caller_id.as_deref(),
             session_id: self.session.as_deref(),
-            client: self.client,
+            client: self.arrival.client,
             method: self.method,
             path: self.path,
             model: &self.model,
@@ -225,3 +236,6 @@ fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
         headers.insert(HeaderName::from_static(name), value);
     }
 }
+
+#[cfg(test)]
+mod tests;

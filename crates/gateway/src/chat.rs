@@ -71,7 +71,6 @@ async fn take(
 ) -> Result<Taken, Failure> {
     let (head, body) = request.into_parts();
     let options = Options::read(&head.headers, call.door.config())?;
-    call.named(options.caller_id.clone());
     expect_json(&head.headers)?;
     count_client_retry(call, &head.headers);
     let body = to_chat(read(call, &head.headers, body).await?)?;
@@ -197,7 +196,7 @@ impl<'a> AskReply<'a> {
             answer,
             usage,
             latency_ms: call.started.elapsed().as_millis(),
-            req_id: call.id.to_string(),
+            req_id: call.arrival.id.to_string(),
         }
     }
 }
@@ -221,7 +220,7 @@ fn ask_failed(mut call: Call, failure: &Failure) -> Reply {
         code,
         message: failure.public(),
         param: failure.param(),
-        req_id: call.id.to_string(),
+        req_id: call.arrival.id.to_string(),
     };
     let mut reply = json(status, serde_json::to_vec(&body).unwrap_or_default());
     call.stamp(reply.headers_mut());

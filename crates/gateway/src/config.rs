@@ -57,7 +57,8 @@ pub struct Config {
     /// Requests that one WebSocket may have running at once.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_socket_requests: usize,
-    /// Web pages that may connect, as origins such as `https://chat.example.com`; pages of our own host always may.
+    /// Web pages that may send requests and connect WebSockets, as origins such as `https://chat.example.com`; pages of our
+    /// own host always may.
     pub allowed_origins: Vec<String>,
 }
 
@@ -100,3 +101,6 @@ impl Config {
         Duration::from_secs(self.slow_consumer_s)
     }
 }
+
+#[cfg(test)]
+mod tests;

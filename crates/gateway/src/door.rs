@@ -90,3 +90,6 @@ impl Door {
         self.shared.lines.get(self.core).ok_or_else(gone)?.submit(request)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ impl Fault {
         let code = failure.code();
         let named = Some(code.as_str());
         let (status, kind, code, should_retry) = match code {
-            Code::InvalidRequest => (400, INVALID, None, None),
+            Code::InvalidRequest => (failure.status().unwrap_or(400), INVALID, None, None),
             Code::ContextLengthExceeded => (400, INVALID, named, None),
             Code::InvalidApiKey => (401, INVALID, named, None),
             Code::ModelNotFound | Code::NotFound => (404, INVALID, named, None),
@@ -52,7 +52,7 @@ impl Fault {
             Code::MethodNotAllowed => (405, INVALID, named, None),
             Code::RequestTimeout => (408, INVALID, named, None),
             Code::IdInUse => (409, INVALID, named, Some(false)),
-            Code::RequestTooLarge => (413, INVALID, named, None),
+            Code::RequestTooLarge => (failure.status().unwrap_or(413), INVALID, named, None),
             Code::UnsupportedMediaType => (415, INVALID, named, None),
             Code::UpstreamRejected => (failure.status().unwrap_or(400), INVALID, named, Some(false)),
             Code::RateLimited => (429, "rate_limit_error", named, None),
@@ -83,7 +83,7 @@ impl Fault {
     pub(crate) fn headers(&self, failure: &Failure) -> Vec<(HeaderName, HeaderValue)> {
         let source = HeaderValue::from_static(failure.code().blame().as_str());
         let mut headers = vec![(HeaderName::from_static("x-orchestrator-error-source"), source)];
-        if let Some(pause) = failure.retry_after() {
+        if let Some(pause) = pause(failure) {
             let millis = pause.as_millis().min(60_000);
             headers.push((HeaderName::from_static("retry-after-ms"), number(millis)));
             headers.push((header::RETRY_AFTER, number(whole_seconds(pause))));
@@ -115,6 +115,12 @@ impl Fault {
         };
         serde_json::to_vec(&Body { error }).unwrap_or_default().into()
     }
+}
+
+/// How long to wait before another try. While we go down, another server or our successor may take it at once.
+fn pause(failure: &Failure) -> Option<Duration> {
+    let draining = failure.code() == Code::Draining;
+    failure.retry_after().or(draining.then_some(Duration::from_secs(1)))
 }
 
 /// Whose fault it was, for logs and metrics; none for requests that went well.

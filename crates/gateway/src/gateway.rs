@@ -142,3 +142,6 @@ fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Error> {
     };
     bind().map_err(|source| Error::Listen { address, source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -28,6 +28,8 @@ pub(crate) struct Watched<T> {
     busy: Busy,
     /// Since when the peer owes us something to read.
     owes: Option<Owes>,
+    /// Requests that it has given us so far.
+    given: usize,
     reading: Alarm,
     /// Since when the peer takes nothing.
     stuck: Option<Instant>,
@@ -41,7 +43,9 @@ pub(crate) struct Busy(Arc<Flags>);
 #[derive(Debug, Default)]
 struct Flags {
     now: AtomicBool,
-    ever: AtomicBool,
+    /// Requests so far.
+    requests: AtomicUsize,
+    upgraded: AtomicBool,
 }
 
 /// A request that is being answered; dropping it makes the connection idle.
@@ -65,6 +69,16 @@ struct Owes {
 #[derive(Debug, Default)]
 struct Alarm(Option<Pin<Box<Sleep>>>);
 
+/// What the writer is told whose peer took nothing for too long.
+#[derive(Debug, thiserror::Error)]
+#[error("the client takes nothing: slow_consumer")]
+struct SlowConsumer;
+
+/// Whether a write failed because the peer took nothing for too long.
+pub(crate) fn is_slow_consumer(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|source| source.is::<SlowConsumer>())
+}
+
 // === impl Limits ===
 
 impl Limits {
@@ -83,13 +97,23 @@ impl Busy {
     /// A request has been read and is being answered.
     pub(crate) fn work(self) -> Work {
         self.0.now.store(true, Relaxed);
-        self.0.ever.store(true, Relaxed);
+        self.0.requests.fetch_add(1, Relaxed);
         Work(self)
+    }
+
+    /// The connection is a WebSocket now: its silence is the session's affair.
+    pub(crate) fn upgrade(&self) {
+        self.0.upgraded.store(true, Relaxed);
+    }
+
+    /// Whether a request is being answered.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.0.now.load(Relaxed)
     }
 
     /// Whether the connection has brought a request.
     pub(crate) fn has_worked(&self) -> bool {
-        self.0.ever.load(Relaxed)
+        self.0.requests.load(Relaxed) > 0
     }
 }
 
@@ -110,15 +134,24 @@ impl<T> Watched<T> {
             limits,
             busy,
             owes: None,
+            given: 0,
             reading: Alarm(None),
             stuck: None,
             writing: Alarm(None),
         }
     }
 
+    /// With each request that has been read, what the peer owes begins anew.
+    fn settle(&mut self) {
+        let given = self.busy.0.requests.load(Relaxed);
+        if std::mem::replace(&mut self.given, given) != given {
+            self.owes = None;
+        }
+    }
+
     /// Ready with an error once the peer has owed us a head, or its next request, for too long.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if self.busy.0.now.load(Relaxed) {
+        if self.busy.is_at_work() || self.busy.0.upgraded.load(Relaxed) {
             self.owes = None;
             return Poll::Pending;
         }
@@ -137,10 +170,9 @@ impl<T> Watched<T> {
     fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let since = *self.stuck.get_or_insert_with(Instant::now);
         ready!(self.writing.poll(cx, since, self.limits.write));
-        Poll::Ready(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the client takes nothing: slow_consumer",
-        ))
+        // Who has been told may still try to say goodbye.
+        self.stuck = None;
+        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, SlowConsumer))
     }
 
     fn written<R>(&mut self, written: Poll<io::Result<R>>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
@@ -176,6 +208,7 @@ impl Alarm {
 
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.settle();
         let before = buf.filled().len();
         match Pin::new(&mut self.socket).poll_read(cx, buf) {
             Poll::Pending => self.poll_patience(cx).map(Err),

@@ -11,10 +11,13 @@ mod body;
 mod call;
 mod chat;
 mod config;
+mod cors;
 mod deal;
 mod door;
 mod error;
 mod fault;
+#[cfg(test)]
+mod fixtures;
 mod gateway;
 mod io;
 mod life;

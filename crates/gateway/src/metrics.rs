@@ -63,3 +63,6 @@ impl Metrics {
         self.first_token.observe(after.as_secs_f64());
     }
 }
+
+#[cfg(test)]
+mod tests;

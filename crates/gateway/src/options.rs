@@ -2,7 +2,7 @@
 
 use crate::Config;
 use http::{HeaderMap, HeaderName, header};
-use orchestrator_core::{Failure, Priority, Reuse, Text};
+use orchestrator_core::{Code, Failure, Priority, Reuse, Text};
 use std::time::Duration;
 
 /// The wishes of one request, or of a WebSocket as the default for its requests.
@@ -12,8 +12,6 @@ pub(crate) struct Options {
     pub(crate) timeout: Duration,
     pub(crate) session: Option<Text>,
     pub(crate) reuse: Reuse,
-    /// The caller's name for the request, to be echoed.
-    pub(crate) caller_id: Option<Text>,
 }
 
 const PRIORITY: HeaderName = HeaderName::from_static("x-orchestrator-priority");
@@ -41,13 +39,14 @@ impl Options {
                 .min(config.request_timeout()),
             session: text(headers, SESSION)?.map(session).transpose()?,
             reuse: text(headers, CACHE)?.map(reuse).transpose()?.unwrap_or_default(),
-            caller_id: text(headers, REQUEST_ID)
-                .ok()
-                .flatten()
-                .filter(|id| id.len() <= 128)
-                .map(Text::from),
         })
     }
+}
+
+/// The caller's name for the request, to be echoed; one that is too long or cannot be shown is passed over.
+pub(crate) fn caller_id(headers: &HeaderMap) -> Option<Text> {
+    let id = text(headers, REQUEST_ID).ok()??;
+    (1..=128).contains(&id.len()).then(|| id.into())
 }
 
 /// Reads the name of a lane.
@@ -106,8 +105,15 @@ fn shown(value: &str) -> String {
     value.chars().take(40).collect()
 }
 
-/// Refuses a body that is not declared as JSON. No declaration at all is taken for JSON.
+/// Refuses a body that is not declared as plain JSON. No declaration at all is taken for JSON.
 pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
+    let refused = |text| Failure::new(Code::UnsupportedMediaType, text);
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        return Err(refused(
+            "The body must not be compressed: leave out the header `content-encoding`.",
+        ));
+    }
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return Ok(());
     };
@@ -121,9 +127,7 @@ pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
     if essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json") {
         return Ok(());
     }
-    let code = orchestrator_core::Code::UnsupportedMediaType;
-    Err(Failure::new(
-        code,
+    Err(refused(
         "The body must be JSON: send the header `content-type: application/json`.",
     ))
 }

@@ -22,7 +22,7 @@ pub(crate) struct Collected {
 /// Listens to an answer to its end, and says of the call what is known on the way.
 pub(crate) async fn collect(call: &mut Call, mut answer: Answer) -> Result<Collected, Failure> {
     let created = call.door.shared.parts.env.unix_time().as_secs();
-    let mut collector = Collector::new(call.id, created);
+    let mut collector = Collector::new(call.arrival.id, created);
     while let Some(chunks) = answer.next().await {
         let chunks = chunks?;
         call.first_token(answer.head());
@@ -56,9 +56,12 @@ pub(crate) async fn whole(mut call: Call, answer: Answer) -> Result<Reply, (Call
 /// A failure as a client of OpenAI's face expects it.
 pub(crate) fn failed(mut call: Call, failure: &Failure) -> Reply {
     let fault = Fault::of(failure);
-    let mut reply = json(fault.status, fault.json(failure, call.id));
+    let mut reply = json(fault.status, fault.json(failure, call.arrival.id));
     call.stamp(reply.headers_mut());
     reply.headers_mut().extend(fault.headers(failure));
     call.fail(failure);
     reply
 }
+
+#[cfg(test)]
+mod tests;

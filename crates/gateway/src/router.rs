@@ -2,8 +2,8 @@
 
 use crate::{
     body::{Reply, json, whole},
-    call::Call,
-    chat,
+    call::{Arrival, Call},
+    chat, cors,
     door::{Door, Listed},
     life::Stage,
     reply::failed,
@@ -12,46 +12,68 @@ use crate::{
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use orchestrator_core::{Code, Failure};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use std::net::SocketAddr;
 use subtle::ConstantTimeEq;
 
 /// Answers a request on the data plane.
-pub(crate) async fn data(door: Door, request: Request<Incoming>, client: SocketAddr) -> Reply {
+pub(crate) async fn data(door: Door, request: Request<Incoming>, arrival: Arrival) -> Reply {
+    let page = match cors::page(request.headers(), &door.config().allowed_origins) {
+        Ok(None) => return serve(door, request, arrival).await,
+        Ok(Some(page)) => page,
+        Err(failure) => return failed(Call::begin(&door, "other", "other", arrival), &failure),
+    };
+    let mut reply = match cors::is_preflight(&request) {
+        true => cors::preflight(request.headers()),
+        false => serve(door, request, arrival).await,
+    };
+    cors::admit(&mut reply, page);
+    reply
+}
+
+async fn serve(door: Door, request: Request<Incoming>, arrival: Arrival) -> Reply {
     let path = request.uri().path();
     let path = path
         .strip_prefix("/v1")
         .filter(|rest| rest.starts_with('/'))
         .unwrap_or(path);
-    let is = |method: Method| request.method() == method;
-    let begin = |method, path| Call::begin(&door, method, path, Some(client));
+    let (reads, posts) = (reads(&request), request.method() == Method::POST);
+    let begin = |method, path| Call::begin(&door, method, path, arrival.clone());
+    let other = || begin("other", "other");
     match path {
-        "/chat/completions" if is(Method::POST) => {
-            chat::completions(begin("POST", "/v1/chat/completions"), request).await
-        }
-        "/ask" if is(Method::POST) => chat::ask(begin("POST", "/v1/ask"), request).await,
-        "/stream" if is(Method::GET) => socket::upgrade(begin("GET", "/v1/stream"), request),
-        "/models" if is(Method::GET) => models(&door, begin("GET", "/v1/models")),
-        "/chat/completions" | "/ask" => refused(begin("other", "other"), Code::MethodNotAllowed, "POST"),
-        "/models" | "/stream" => refused(begin("other", "other"), Code::MethodNotAllowed, "GET"),
+        "/chat/completions" if posts => chat::completions(begin("POST", "/v1/chat/completions"), request).await,
+        "/ask" if posts => chat::ask(begin("POST", "/v1/ask"), request).await,
+        "/stream" if request.method() == Method::GET => socket::upgrade(begin("GET", "/v1/stream"), request),
+        "/models" if reads => models(&door, begin("GET", "/v1/models")),
+        "/chat/completions" | "/ask" => refused(other(), "POST"),
+        "/stream" => refused(other(), "GET"),
+        "/models" => refused(other(), "GET, HEAD"),
         _ => match path.strip_prefix("/models/") {
-            Some(id) if is(Method::GET) => model(&door, id, begin("GET", "/v1/models/{id}")),
-            Some(_) => refused(begin("other", "other"), Code::MethodNotAllowed, "GET"),
-            None => operations(&door, &request, None).unwrap_or_else(|| {
-                failed(
-                    begin("other", "other"),
-                    &Failure::new(Code::NotFound, "Nothing is served at this path."),
-                )
-            }),
+            Some(id) if reads => model(&door, id, begin("GET", "/v1/models/{id}")),
+            Some(_) => refused(other(), "GET, HEAD"),
+            None => operations(&door, &request, None).unwrap_or_else(|| unknown(other())),
         },
     }
 }
 
 /// Answers a request on the control plane.
-pub(crate) fn control(door: Door, request: Request<Incoming>, client: SocketAddr) -> Reply {
-    let call = || Call::begin(&door, "other", "other", Some(client));
-    operations(&door, &request, Some(client))
-        .unwrap_or_else(|| failed(call(), &Failure::new(Code::NotFound, "Nothing is served at this path.")))
+pub(crate) fn control(door: Door, request: Request<Incoming>, arrival: Arrival) -> Reply {
+    let operator = arrival.client;
+    operations(&door, &request, operator).unwrap_or_else(|| unknown(Call::begin(&door, "other", "other", arrival)))
+}
+
+/// Refuses a request whose head is larger than it may be.
+pub(crate) fn too_large(door: &Door, arrival: Arrival) -> Reply {
+    let limit = door.config().max_header_bytes;
+    let text = format!("The head is larger than {limit} bytes, the server's `max_header_bytes`.");
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.as_u16();
+    let failure = Failure::new(Code::RequestTooLarge, text).with_status(status);
+    failed(Call::begin(door, "other", "other", arrival), &failure)
+}
+
+fn reads(request: &Request<Incoming>) -> bool {
+    [Method::GET, Method::HEAD].contains(request.method())
 }
 
 /// Health and metrics. On the control plane (`operator` says from where) metrics may ask for a token.
@@ -67,16 +89,13 @@ fn operations(door: &Door, request: &Request<Incoming>, operator: Option<SocketA
         },
         _ => return None,
     };
-    let readable = [Method::GET, Method::HEAD].contains(request.method());
-    Some(if readable {
-        reply
-    } else {
-        whole(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "text/plain; charset=utf-8",
-            "Use GET.\n",
-        )
-    })
+    if reads(request) {
+        return Some(reply);
+    }
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut reply = whole(status, "text/plain; charset=utf-8", "Use GET.\n");
+    allow(&mut reply, "GET, HEAD");
+    Some(reply)
 }
 
 fn health(good: bool) -> Reply {
@@ -140,34 +159,43 @@ impl<'a> Model<'a> {
     }
 }
 
-fn models(door: &Door, mut call: Call) -> Reply {
-    call.finish(None);
+fn models(door: &Door, call: Call) -> Reply {
     let listed = door.shared.parts.models.iter();
     let data = listed.map(|listed| Model::of(listed, door.shared.born)).collect();
-    json(
-        StatusCode::OK,
-        serde_json::to_vec(&Models { object: "list", data }).unwrap_or_default(),
-    )
+    told(call, &Models { object: "list", data })
 }
 
-fn model(door: &Door, id: &str, mut call: Call) -> Reply {
+/// One model. Names may hold a slash, which some clients escape and some do not.
+fn model(door: &Door, id: &str, call: Call) -> Reply {
     let models = &door.shared.parts.models;
+    let id = percent_decode_str(id).decode_utf8_lossy();
     if let Some(listed) = models.iter().find(|listed| listed.id == id) {
-        call.finish(None);
-        return json(
-            StatusCode::OK,
-            serde_json::to_vec(&Model::of(listed, door.shared.born)).unwrap_or_default(),
-        );
+        return told(call, &Model::of(listed, door.shared.born));
     }
     let names: Vec<&str> = models.iter().map(|listed| listed.id.as_str()).collect();
     let text = format!("The model is not served here. Served are: {}.", names.join(", "));
     failed(call, &Failure::new(Code::ModelNotFound, text).at("model"))
 }
 
-fn refused(call: Call, code: Code, allowed: &'static str) -> Reply {
-    let mut reply = failed(call, &Failure::new(code, format!("This path takes {allowed} only.")));
+fn told(mut call: Call, what: &impl Serialize) -> Reply {
+    let mut reply = json(StatusCode::OK, serde_json::to_vec(what).unwrap_or_default());
+    call.stamp(reply.headers_mut());
+    call.finish(None);
     reply
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static(allowed));
+}
+
+fn unknown(call: Call) -> Reply {
+    failed(call, &Failure::new(Code::NotFound, "Nothing is served at this path."))
+}
+
+fn refused(call: Call, allowed: &'static str) -> Reply {
+    let text = format!("This path takes {allowed} only.");
+    let mut reply = failed(call, &Failure::new(Code::MethodNotAllowed, text));
+    allow(&mut reply, allowed);
     reply
+}
+
+fn allow(reply: &mut Reply, allowed: &'static str) {
+    let allowed = HeaderValue::from_static(allowed);
+    reply.headers_mut().insert(header::ALLOW, allowed);
 }

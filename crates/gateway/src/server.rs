@@ -2,11 +2,13 @@
 
 use crate::{
     body::{Reply, json},
+    call::Arrival,
     deal::{Counted, What},
     door::{Door, Shared},
     fault::Fault,
     io::{Busy, Limits, Watched},
     life::Stage,
+    options::caller_id,
     router,
 };
 use futures_util::FutureExt;
@@ -25,6 +27,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
@@ -32,6 +35,8 @@ use tokio::{
 
 /// Headers that a request may have.
 const MAX_HEADERS: usize = 100;
+/// Bytes of a head that are no fields: its first line and what separates them. Beyond, the parser refuses without words.
+const HEAD_SPARE: usize = 16 << 10;
 /// How long connections may take to say goodbye once the time is up.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -105,6 +110,10 @@ pub(crate) async fn serve(door: Door, plane: Plane, dealt: async_channel::Receiv
             let Ok(socket) = TcpStream::from_std(socket) else {
                 return;
             };
+            // Without it a token may wait 40 ms for the acknowledgement of the one before.
+            if socket.set_nodelay(true).is_err() {
+                return;
+            }
             let connections = door.shared.parts.metrics.connections.clone();
             connections.inc();
             connection(door, plane, socket, client).await;
@@ -114,11 +123,11 @@ pub(crate) async fn serve(door: Door, plane: Plane, dealt: async_channel::Receiv
     }
 }
 
-async fn connection(door: Door, plane: Plane, socket: TcpStream, client: SocketAddr) {
-    // Without it a token may wait 40 ms for the acknowledgement of the one before.
-    if socket.set_nodelay(true).is_err() {
-        return;
-    }
+/// Serves a connection to its end.
+pub(crate) async fn connection<S>(door: Door, plane: Plane, socket: S, client: SocketAddr)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut life = door.life().clone();
     let busy = Busy::default();
     let watched = Watched::new(socket, Limits::of(door.config()), busy.clone());
@@ -129,7 +138,7 @@ async fn connection(door: Door, plane: Plane, socket: TcpStream, client: SocketA
         .timer(TokioTimer::new())
         .header_read_timeout(None)
         .max_headers(MAX_HEADERS)
-        .max_buf_size(max_header_bytes)
+        .max_buf_size(max_header_bytes.saturating_add(HEAD_SPARE))
         .serve_connection(TokioIo::new(watched), service)
         .with_upgrades();
     let mut connection = pin!(connection);
@@ -163,52 +172,50 @@ async fn answer(
     busy: Busy,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
-    let (work, life) = (busy.work(), door.life().clone());
-    let id = door.shared.parts.env.request_id();
-    let max_header_bytes = door.config().max_header_bytes;
-    let too_large = head_bytes(request.headers()) > max_header_bytes;
-    let told = |failure: &Failure| {
-        let fault = Fault::of(failure);
-        let mut reply = json(fault.status, fault.json(failure, id));
-        reply.headers_mut().extend(fault.headers(failure));
-        reply
+    let (work, life) = (busy.clone().work(), door.life().clone());
+    let arrival = Arrival {
+        caller_id: caller_id(request.headers()),
+        ..Arrival::new(&door, Some(client))
     };
+    let fits = head_bytes(request.headers()) <= door.config().max_header_bytes;
+    let at = arrival.clone();
     let routed = async move {
         match plane {
-            Plane::Data => router::data(door, request, client).await,
-            Plane::Control => router::control(door, request, client),
+            _ if !fits => router::too_large(&door, at),
+            Plane::Data => router::data(door, request, at).await,
+            Plane::Control => router::control(door, request, at),
         }
     };
     let mut routed = pin!(AssertUnwindSafe(routed).catch_unwind());
     let mut reply = poll_fn(|cx| {
-        if too_large {
-            let text = format!("The head is larger than {max_header_bytes} bytes, the server's `max_header_bytes`.");
-            let mut reply = told(&Failure::new(Code::RequestTooLarge, text));
-            *reply.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            return Poll::Ready(reply);
-        }
         if life.stage() == Stage::Over {
             let late = "The server went down before the answer was complete.";
-            return Poll::Ready(told(&Failure::new(Code::Draining, late)));
+            return Poll::Ready(cut_off(&arrival, &Failure::new(Code::Draining, late)));
         }
-        routed.as_mut().poll(cx).map(|reply| {
-            reply.unwrap_or_else(|_| {
-                told(&Failure::new(
-                    Code::Internal,
-                    "A fault of the server ended the request.",
-                ))
-            })
-        })
+        let fault = || Failure::new(Code::Internal, "A fault of the server ended the request.");
+        let routed = routed.as_mut().poll(cx);
+        routed.map(|reply| reply.unwrap_or_else(|_| cut_off(&arrival, &fault())))
     })
     .await;
     reply.body_mut().keep_busy(work);
     let upgraded = reply.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if too_large || (life.stage() >= Stage::Draining && !upgraded) {
-        reply
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if upgraded {
+        busy.upgrade();
+    }
+    if !fits || (life.stage() >= Stage::Draining && !upgraded) {
+        let close = HeaderValue::from_static("close");
+        reply.headers_mut().insert(header::CONNECTION, close);
     }
     Ok(reply)
+}
+
+/// What a client is told whose request ended where it stood; its call, which is dropped, says so in logs and metrics.
+fn cut_off(arrival: &Arrival, failure: &Failure) -> Reply {
+    let fault = Fault::of(failure);
+    let mut reply = json(fault.status, fault.json(failure, arrival.id));
+    arrival.stamp(reply.headers_mut());
+    reply.headers_mut().extend(fault.headers(failure));
+    reply
 }
 
 /// The bytes of a head's fields. The parser's own limit is on what it reads at once, which may be more.
@@ -216,3 +223,6 @@ fn head_bytes(headers: &HeaderMap) -> usize {
     let field = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len().saturating_add(value.len());
     headers.iter().map(field).fold(0, usize::saturating_add)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! `GET /v1/stream`: the handshake of our WebSocket. What then runs is a [`Session`].
 
 mod hearing;
+mod outbox;
 mod session;
 
 use crate::{
-    body::{Body, Reply, whole},
+    body::{Body, Reply},
     call::Call,
+    life::Stage,
     options::Options,
     reply::failed,
 };
@@ -27,8 +29,10 @@ use tokio_tungstenite::{
 pub(crate) fn upgrade(call: Call, mut request: Request<Incoming>) -> Reply {
     let accepted = match check(&call, &request) {
         Ok(accepted) => accepted,
-        Err(reason) => return refuse(call, reason),
+        Err(failure) => return refuse(call, &failure),
     };
+    let mut reply = Response::new(Body::empty());
+    call.stamp(reply.headers_mut());
     let door = call.door.clone();
     let session = Session::new(call, accepted.options);
     let config = limits(door.config().max_body_bytes);
@@ -39,7 +43,6 @@ pub(crate) fn upgrade(call: Call, mut request: Request<Incoming>) -> Reply {
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         session.run(socket).await;
     });
-    let mut reply = Response::new(Body::empty());
     *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = reply.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -53,68 +56,39 @@ struct Accepted {
     options: Options,
 }
 
-enum Reason {
-    /// Not a WebSocket handshake.
-    NotUpgrade,
-    /// A version of the protocol that we do not speak.
-    Version,
-    /// A web page of another host.
-    Origin,
-    Failure(Failure),
-}
-
-fn check(call: &Call, request: &Request<Incoming>) -> Result<Accepted, Reason> {
+fn check(call: &Call, request: &Request<Incoming>) -> Result<Accepted, Failure> {
     let headers = request.headers();
     if !has_token(headers, header::UPGRADE, "websocket") || !has_token(headers, header::CONNECTION, "upgrade") {
-        return Err(Reason::NotUpgrade);
+        return Err(upgrade_required("This path is a WebSocket: connect with an upgrade."));
     }
-    if headers
-        .get(header::SEC_WEBSOCKET_VERSION)
-        .is_none_or(|version| version != "13")
-    {
-        return Err(Reason::Version);
-    }
-    if !may_connect(headers, &call.door.config().allowed_origins) {
-        return Err(Reason::Origin);
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION);
+    if version.is_none_or(|version| version != "13") {
+        return Err(upgrade_required("The WebSocket version must be 13."));
     }
     let wrong_key = || Failure::invalid("sec-websocket-key", "The handshake's key must be 16 bytes in base64.");
-    let key = headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .ok_or_else(wrong_key)
-        .map_err(Reason::Failure)?;
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(wrong_key)?;
     if STANDARD.decode(key).ok().is_none_or(|bytes| bytes.len() != 16) {
-        return Err(Reason::Failure(wrong_key()));
+        return Err(wrong_key());
     }
-    let options = Options::read(headers, call.door.config()).map_err(Reason::Failure)?;
-    let key = HeaderValue::try_from(derive_accept_key(key.as_bytes())).map_err(|_| Reason::Failure(wrong_key()))?;
+    if call.door.life().stage() >= Stage::Draining {
+        let text = "The server is going down. Connect to another one.";
+        return Err(Failure::new(Code::Draining, text));
+    }
+    let options = Options::read(headers, call.door.config())?;
+    let key = HeaderValue::try_from(derive_accept_key(key.as_bytes())).map_err(|_| wrong_key())?;
     Ok(Accepted { key, options })
 }
 
-fn refuse(mut call: Call, reason: Reason) -> Reply {
-    let (status, text) = match reason {
-        Reason::Failure(failure) => return failed(call, &failure),
-        Reason::NotUpgrade => (
-            StatusCode::UPGRADE_REQUIRED,
-            "This path is a WebSocket: connect with an upgrade.\n",
-        ),
-        Reason::Version => (StatusCode::UPGRADE_REQUIRED, "The WebSocket version must be 13.\n"),
-        Reason::Origin => (
-            StatusCode::FORBIDDEN,
-            "Pages of this origin may not connect; see `allowed_origins`.\n",
-        ),
-    };
-    call.fail(&Failure::new(Code::InvalidRequest, text));
-    let mut reply = whole(status, "text/plain; charset=utf-8", text);
-    if status == StatusCode::UPGRADE_REQUIRED {
-        reply
-            .headers_mut()
-            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        reply
-            .headers_mut()
-            .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        reply
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+fn upgrade_required(text: &str) -> Failure {
+    Failure::new(Code::InvalidRequest, text).with_status(StatusCode::UPGRADE_REQUIRED.as_u16())
+}
+
+fn refuse(call: Call, failure: &Failure) -> Reply {
+    let mut reply = failed(call, failure);
+    if reply.status() == StatusCode::UPGRADE_REQUIRED {
+        let headers = reply.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     reply
 }
@@ -129,25 +103,12 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
-/// Programs send no origin; a page's must be our own host or be listed, or any page could speak to us in its reader's name.
-fn may_connect(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let Ok(origin) = origin.to_str() else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let own = origin
-        .split_once("://")
-        .is_some_and(|(_, authority)| Some(authority) == host);
-    own || allowed.iter().any(|allowed| allowed == origin)
-}
-
-/// Small buffers: thousands of sockets are open and mostly silent.
+/// Small buffers: thousands of sockets are open and mostly silent. What may wait to be written is bounded by the session,
+/// which puts in no more while the socket takes nothing.
 fn limits(max_message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(2 << 10)
-        .write_buffer_size(0)
-        .max_write_buffer_size(4 << 20)
+        .write_buffer_size(16 << 10)
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message))
 }

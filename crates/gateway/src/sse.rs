@@ -53,7 +53,11 @@ pub(crate) async fn stream(mut call: Call, mut answer: Answer, include_usage: bo
     if let Ok(Ok(cache)) = timeout(Duration::ZERO, answer.cache()).await {
         call.came_from(cache);
     }
-    let writer = EventWriter::new(call.id, call.door.shared.parts.env.unix_time().as_secs(), include_usage);
+    let writer = EventWriter::new(
+        call.arrival.id,
+        call.door.shared.parts.env.unix_time().as_secs(),
+        include_usage,
+    );
     let (out, silent) = (BytesMut::with_capacity(512), Instant::now());
     let mut events = Events {
         call,
@@ -143,7 +147,9 @@ impl Events {
     fn finish(&mut self) {
         self.over = true;
         let end = self.answer.end();
-        if let (Some(head), Some(end)) = (&self.head, &end) {
+        // The head of an answer that said nothing has not been asked for yet.
+        let head = self.head.take().or_else(|| self.answer.head());
+        if let (Some(head), Some(end)) = (&head, &end) {
             self.writer
                 .end(head, end, &mut |json: &[u8]| sse::data(&mut self.out, json));
         }
@@ -153,7 +159,7 @@ impl Events {
 
     fn fail(&mut self, failure: &Failure) {
         self.over = true;
-        sse::data(&mut self.out, &Fault::of(failure).json(failure, self.call.id));
+        sse::data(&mut self.out, &Fault::of(failure).json(failure, self.call.arrival.id));
         self.call.fail(failure);
     }
 
@@ -169,3 +175,6 @@ impl Events {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,3 +87,69 @@ async fn a_client_that_takes_something_in_time_is_kept() {
     let (written, ()) = tokio::join!(watched.write_all(&[0; 64]), taking);
     assert!(written.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_request_that_was_answered_at_once_it_idles() {
+    let (mut watched, busy, mut client) = watched();
+    for _ in 0..3 {
+        client.write_all(b"x").await.unwrap();
+        watched.read_u8().await.unwrap();
+        drop(busy.clone().work());
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    let (waited, why) = waits_for(&mut watched).await;
+    assert_eq!(
+        (waited, why.as_str()),
+        (LIMITS.idle, "the connection was idle for too long")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_of_the_next_request_has_its_own_time() {
+    let (mut watched, busy, mut client) = watched();
+    client.write_all(b"ab").await.unwrap();
+    watched.read_u8().await.unwrap();
+    drop(busy.clone().work());
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    watched.read_u8().await.unwrap();
+    let (waited, why) = waits_for(&mut watched).await;
+    assert_eq!(
+        (waited, why.as_str()),
+        (LIMITS.head, "the head of the request took too long")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgraded_connection_may_be_silent() {
+    let (mut watched, busy, mut client) = watched();
+    client.write_all(b"x").await.unwrap();
+    watched.read_u8().await.unwrap();
+    let work = busy.clone().work();
+    busy.upgrade();
+    drop(work);
+    let silent = tokio::time::timeout(Duration::from_secs(3600), watched.read_u8()).await;
+    assert!(silent.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_told_of_slowness_may_try_once_more() {
+    let (mut watched, _busy, mut client) = watched();
+    for _ in 0..2 {
+        let began = Instant::now();
+        let error = watched.write_all(&[0; 64]).await.unwrap_err();
+        assert!(is_slow_consumer(&error));
+        assert_eq!(began.elapsed(), LIMITS.write);
+    }
+    client.read_exact(&mut [0; 16]).await.unwrap();
+    assert!(watched.write_all(&[0; 16]).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_time_outs_are_not_slowness() {
+    let (mut watched, _busy, client) = watched();
+    let idle = watched.read_u8().await.unwrap_err();
+    assert!(!is_slow_consumer(&idle));
+    drop(client);
+    let gone = watched.write_all(&[0; 64]).await.unwrap_err();
+    assert!(!is_slow_consumer(&gone));
+}

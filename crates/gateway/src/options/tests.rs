@@ -1,6 +1,5 @@
 use super::*;
 use http::HeaderValue;
-use orchestrator_core::Code;
 
 fn read(headers: &[(&'static str, &str)]) -> Result<Options, Failure> {
     let mut map = HeaderMap::new();
@@ -34,14 +33,12 @@ fn every_wish_is_read() {
         ("x-orchestrator-session-id", "s1"),
         ("x-orchestrator-cache-control", "no-store"),
         ("x-orchestrator-dry-run", "false"),
-        ("x-request-id", "mine"),
     ]);
     let expected = Options {
         priority: Priority::High,
         timeout: Duration::from_millis(250),
         session: Some("s1".into()),
         reuse: Reuse::Never,
-        caller_id: Some("mine".into()),
     };
     assert_eq!(options.unwrap(), expected);
 }
@@ -79,17 +76,19 @@ fn values_that_are_not_allowed_are_named_with_those_that_are() {
 }
 
 #[test]
-fn a_callers_name_that_is_too_long_is_not_echoed_and_not_refused() {
-    let options = read(&[("x-request-id", &"x".repeat(129))]).unwrap();
-    assert_eq!(options.caller_id, None);
-    assert_eq!(
-        read(&[("x-request-id", &"x".repeat(128))])
-            .unwrap()
-            .caller_id
-            .unwrap()
-            .len(),
-        128
-    );
+fn a_callers_name_is_echoed_unless_it_is_too_long_or_cannot_be_shown() {
+    let echoed = |name: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, HeaderValue::from_bytes(name.as_bytes()).unwrap());
+        caller_id(&headers)
+    };
+    let longest = "x".repeat(128);
+    assert_eq!(echoed(" mine "), Some("mine".into()));
+    assert_eq!(echoed(&longest), Some(longest.as_str().into()));
+    for odd in [&"x".repeat(129), "", "m\u{fc}ll"] {
+        assert_eq!(echoed(odd), None, "{odd}");
+    }
+    assert_eq!(caller_id(&HeaderMap::new()), None);
 }
 
 #[test]

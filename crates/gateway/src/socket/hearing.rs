@@ -51,11 +51,11 @@ impl Hearing {
                     .door
                     .shared
                     .resumable
-                    .remember(self.call.id, &self.answer.downgrade());
+                    .remember(self.call.arrival.id, &self.answer.downgrade());
                 self.heard(
                     &Frame::Accepted {
                         id: &self.id,
-                        request_id: self.call.id,
+                        request_id: self.call.arrival.id,
                         cache,
                     },
                     false,

@@ -1,23 +1,32 @@
 //! A WebSocket at work: many requests on one socket, each by the id that its client gave it.
 //!
-//! Frames are written only when the socket has taken those before, so a slow reader delays nobody and loses nothing: what
-//! it has not heard waits in the answers' logs, and later shares frames. One that takes nothing for too long is closed. A
+//! Answers are put into frames only while the socket takes them, so a slow reader delays nobody and loses nothing: what it
+//! has not heard waits in the answers' logs, and later shares frames. One that takes nothing for too long is closed. A
 //! socket that breaks off keeps its requests running for the resume window.
 
-use super::hearing::{Heard, Hearing, text_of};
-use crate::{call::Call, door::Door, life::Stage, options::Options};
+use super::{
+    hearing::{Heard, Hearing, text_of},
+    outbox::Outbox,
+};
+use crate::{
+    call::{Arrival, Call},
+    door::Door,
+    io::is_slow_consumer,
+    life::Stage,
+    options::Options,
+};
 use bytes::Bytes;
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
-    stream::{AbortHandle, Abortable, SelectAll, SplitSink},
+    stream::{AbortHandle, Abortable, SelectAll, SplitSink, SplitStream},
 };
 use orchestrator_core::{Answer, Code, Failure, Text};
 use orchestrator_dialect::chat;
 use orchestrator_stream::ws::{Command, Frame, Resume, Submit};
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    time::{Instant, Interval, MissedTickBehavior, interval, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -29,11 +38,9 @@ use tokio_tungstenite::{
 
 /// How often a silent client is pinged; two pings without a sign of life end the session.
 const PING: Duration = Duration::from_secs(20);
-/// Frames of ours that may wait for the socket while commands are still read.
-const MAX_FED: usize = 1024;
-/// Requests whose frames share one write.
-const GATHER: usize = 64;
-/// How long a closing client may take to read the close frame.
+/// Frames that may wait for the socket while commands are still read.
+const MAX_WAITING: usize = 1024;
+/// How long a client may take to read the close frame and to close the connection.
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// A WebSocket.
@@ -44,8 +51,7 @@ pub(super) struct Session {
     call: Call,
     running: HashMap<Text, AbortHandle>,
     hearings: SelectAll<Abortable<Hearing>>,
-    /// Frames that the socket has not taken yet.
-    fed: usize,
+    out: Outbox,
     heard_from: Instant,
 }
 
@@ -60,6 +66,7 @@ enum Ending {
 }
 
 type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
+type Source<S> = SplitStream<WebSocketStream<S>>;
 
 // === impl Session ===
 
@@ -67,113 +74,112 @@ impl Session {
     pub(super) fn new(call: Call, defaults: Options) -> Self {
         Session {
             door: call.door.clone(),
-            client: call.client(),
+            client: call.arrival.client,
             defaults,
             call,
             running: HashMap::new(),
             hearings: SelectAll::new(),
-            fed: 0,
+            out: Outbox::default(),
             heard_from: Instant::now(),
         }
     }
 
     /// Serves the socket to its end. Whatever still runs then leaves at once or, when the connection broke off, after the
     /// resume window.
-    pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(mut self, socket: WebSocketStream<S>) {
-        self.door.shared.parts.metrics.sockets.inc();
-        let (mut sink, source) = socket.split();
-        let ending = self.serve(&mut sink, source).await;
-        self.door.shared.parts.metrics.sockets.dec();
+    pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, socket: WebSocketStream<S>) {
+        let open = self.door.shared.parts.metrics.sockets.clone();
+        open.inc();
+        let (mut sink, mut source) = socket.split();
+        let ending = self.serve(&mut sink, &mut source).await;
+        open.dec();
         self.call.finish(None);
         match ending {
-            Ending::Closed => drop(timeout(CLOSING, sink.close()).await),
-            Ending::Close(code, reason) => {
-                let frame = CloseFrame {
-                    code,
-                    reason: reason.into(),
-                };
-                drop(timeout(CLOSING, sink.send(Message::Close(Some(frame)))).await);
+            Ending::Broke => self.wait_for_return(),
+            Ending::Closed => {
+                drop(self);
+                drop(timeout(CLOSING, sink.close()).await);
             }
-            Ending::Broke => {
-                let window = Duration::from_millis(self.door.config().resume_window_ms);
-                self.door.tasks.clone().spawn(async move {
-                    sleep(window).await;
-                    drop(self);
-                });
+            Ending::Close(code, reason) => {
+                let reason = reason.into();
+                self.out.push(Message::Close(Some(CloseFrame { code, reason })));
+                let out = self.leave();
+                drop(timeout(CLOSING, say_goodbye(out, sink, source)).await);
             }
         }
     }
 
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-        &mut self,
-        sink: &mut Sink<S>,
-        mut source: futures_util::stream::SplitStream<WebSocketStream<S>>,
-    ) -> Ending {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, sink: &mut Sink<S>, source: &mut Source<S>) -> Ending {
         let mut life = self.door.life().clone();
         let mut ping = ticker();
-        let mut stuck = Instant::now();
         loop {
             let stage = self.door.life().stage();
-            if stage == Stage::Over || (stage >= Stage::Draining && self.running.is_empty() && self.fed == 0) {
-                return self.go_away(sink).await;
+            if stage == Stage::Over || (stage >= Stage::Draining && self.running.is_empty()) {
+                return self.go_away();
             }
-            let next_stage = if stage < Stage::Draining {
-                Stage::Draining
-            } else {
-                Stage::Over
+            let next_stage = match stage < Stage::Draining {
+                true => Stage::Draining,
+                false => Stage::Over,
             };
-            let (waiting, limit) = (self.fed > 0, self.door.config().slow_consumer());
-            let fed = tokio::select! {
+            tokio::select! {
                 biased;
-                flushed = sink.flush(), if waiting => match flushed {
-                    Ok(()) => { self.fed = 0; Ok(()) }
-                    Err(_) => return Ending::Broke,
+                sent = self.out.send(sink), if !self.out.is_empty() => match sent {
+                    Ok(()) => {}
+                    Err(error) => return broken(&error),
                 },
-                message = source.next(), if self.fed < MAX_FED => match self.take(message) {
-                    Ok(Some(frame)) => self.feed(sink, Message::Text(text_of(frame))).await,
-                    Ok(None) => Ok(()),
+                message = source.next(), if self.out.len() < MAX_WAITING => match self.take(message) {
+                    Ok(Some(frame)) => self.out.push(Message::Text(text_of(frame))),
+                    Ok(None) => {}
                     Err(ending) => return ending,
                 },
-                Some(heard) = self.hearings.next(), if !waiting && !self.hearings.is_empty() => self.tell(sink, heard).await,
-                () = sleep_until(stuck.checked_add(limit).unwrap_or(stuck)), if waiting => {
-                    return Ending::Close(CloseCode::Again, Code::SlowConsumer.as_str());
-                }
-                _ = ping.tick() => match self.heard_from.elapsed() > PING.saturating_mul(2) {
-                    true => return Ending::Broke,
-                    false => self.feed(sink, Message::Ping(Bytes::new())).await,
+                Some(heard) = self.hearings.next(), if self.out.has_room() => self.tell(heard),
+                _ = ping.tick() => if self.is_gone() {
+                    return Ending::Broke;
                 },
-                () = life.reached(next_stage) => Ok(()),
-            };
-            if fed.is_err() {
-                return Ending::Broke;
-            }
-            if !waiting {
-                stuck = Instant::now();
+                () = life.reached(next_stage) => {}
             }
         }
     }
 
-    /// Writes what one request has to say, and what others have to say right now.
-    async fn tell<S: AsyncRead + AsyncWrite + Unpin>(&mut self, sink: &mut Sink<S>, heard: Heard) -> Result<(), Error> {
+    /// Pings the client; says whether it has been silent for too long. One that has not taken all that we sent cannot
+    /// have seen a ping: how long that may take is the socket's affair.
+    fn is_gone(&mut self) -> bool {
+        if !self.out.is_empty() {
+            self.heard_from = Instant::now();
+            return false;
+        }
+        self.out.push(Message::Ping(Bytes::new()));
+        self.heard_from.elapsed() > PING.saturating_mul(2)
+    }
+
+    /// Tells what one request has to say, and what others have to say right now.
+    fn tell(&mut self, heard: Heard) {
         let mut next = Some(heard);
-        for _ in 0..GATHER {
-            let Some(heard) = next else { break };
+        while let Some(heard) = next {
             if heard.last {
                 self.running.remove(&heard.id);
             }
-            self.feed(sink, Message::Text(heard.frame)).await?;
-            next = self.hearings.next().now_or_never().flatten();
+            self.out.push(Message::Text(heard.frame));
+            let more = self.out.has_room().then(|| self.hearings.next().now_or_never());
+            next = more.flatten().flatten();
         }
-        Ok(())
     }
 
-    async fn feed<S: AsyncRead + AsyncWrite + Unpin>(
-        &mut self,
-        sink: &mut Sink<S>,
-        message: Message,
-    ) -> Result<(), Error> {
-        self.fed = self.fed.saturating_add(1);
-        sink.feed(message).await
+    /// Leaves all answers; what is still to be sent stays.
+    fn leave(self) -> Outbox {
+        self.out
+    }
+
+    /// Goes on to listen for as long as the client may come back.
+    fn wait_for_return(self) {
+        if self.running.is_empty() {
+            return;
+        }
+        let window = Duration::from_millis(self.door.config().resume_window_ms);
+        let mut life = self.door.life().clone();
+        self.door.tasks.clone().spawn(async move {
+            life.reached_within(Stage::Over, window).await;
+            drop(self);
+        });
     }
 
     /// Obeys a message; `Some` is a frame to answer with at once.
@@ -189,7 +195,8 @@ impl Session {
             Some(Err(Error::Protocol(violation))) if !is_reset(&violation) => {
                 return Err(Ending::Close(CloseCode::Protocol, "protocol_error"));
             }
-            Some(Err(_)) | None => return Err(Ending::Broke),
+            Some(Err(error)) => return Err(broken(&error)),
+            None => return Err(Ending::Broke),
         };
         let obeyed = match Command::parse(&text) {
             Ok(command) => {
@@ -217,7 +224,6 @@ impl Session {
         self.may_start(&submit.id)?;
         let mut call = self.call();
         let mut options = self.defaults.clone();
-        options.caller_id = None;
         options.priority = submit.priority.unwrap_or(options.priority);
         options.session = submit.session.or(options.session);
         let taken = chat::parse_request(submit.request).and_then(|mut parsed| {
@@ -273,22 +279,38 @@ impl Session {
 
     /// A request of this socket, dealt to the core with least to do.
     fn call(&self) -> Call {
-        Call::begin(&self.door.elsewhere(), "WS", "/v1/stream", self.client)
+        let door = self.door.elsewhere();
+        Call::begin(&door, "WS", "/v1/stream", Arrival::new(&door, self.client))
     }
 
     /// Tells the client of each request that is cut off, and that we go.
-    async fn go_away<S: AsyncRead + AsyncWrite + Unpin>(&mut self, sink: &mut Sink<S>) -> Ending {
+    fn go_away(&mut self) -> Ending {
         let failure = Failure::new(Code::Draining, "The server went down before the answer was complete.");
         for (id, _) in std::mem::take(&mut self.running) {
-            if self
-                .feed(sink, Message::Text(text_of(error_frame(Some(&id), &failure))))
-                .await
-                .is_err()
-            {
-                break;
-            }
+            self.out.push(Message::Text(text_of(error_frame(Some(&id), &failure))));
         }
         Ending::Close(CloseCode::Away, Code::Draining.as_str())
+    }
+}
+
+/// Sends what there is to send, then waits until the client has closed the connection: closed by us with bytes of the
+/// client's unread, it would be reset, and the close frame could be lost.
+async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(mut out: Outbox, mut sink: Sink<S>, source: Source<S>) {
+    if out.send(&mut sink).await.is_err() {
+        return;
+    }
+    let Ok(socket) = sink.reunite(source) else { return };
+    let mut socket = socket.into_inner();
+    if socket.shutdown().await.is_ok() {
+        drop(tokio::io::copy(&mut socket, &mut tokio::io::sink()).await);
+    }
+}
+
+/// How a session ends whose socket failed.
+fn broken(error: &Error) -> Ending {
+    match error {
+        Error::Io(error) if is_slow_consumer(error) => Ending::Close(CloseCode::Again, Code::SlowConsumer.as_str()),
+        _ => Ending::Broke,
     }
 }
 
@@ -311,3 +333,6 @@ fn is_reset(violation: &tokio_tungstenite::tungstenite::error::ProtocolError) ->
         tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,13 @@
-//! Chat completions and the plain face over real sockets.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    missing_docs,
-    unreachable_pub,
-    dead_code,
-    reason = "a fault in here shall end the test"
-)]
+//! Chat completions, whole and as a stream.
 
-mod support;
-
+use crate::support::{CHAT, body, config, with_doors};
 use expect_test::expect;
 use orchestrator_core::{Chunk, Code, Delta, Failure, FinishReason, Kind};
-use orchestrator_gateway::Config;
 use orchestrator_testkit::{
     client::Call,
     scripted::{Call as Script, Model},
 };
 use serde_json::{Value, json};
-use std::time::Duration;
-use support::{CHAT, body, config, with_doors};
 
 fn failing(code: Code) -> Model {
     Model::following([Script::new().fail(Failure::new(code, "The worker says no."))])
@@ -34,7 +21,7 @@ fn a_whole_answer_is_one_json_body_with_its_origin_in_the_head() {
         .usage(3, 2)
         .finish(FinishReason::Stop)]);
     with_doors(config(), model, async |doors| {
-        let reply = doors.chat(&body("hi", "")).await;
+        let reply = doors.chat(body("hi", "")).await;
         assert_eq!(
             (reply.status, reply.header("content-type")),
             (200, Some("application/json"))
@@ -59,7 +46,7 @@ fn a_whole_answer_is_one_json_body_with_its_origin_in_the_head() {
             id.starts_with("req_") && reply.header("x-orchestrator-request-id") == Some(id),
             "{id}"
         );
-        assert_eq!(doors.ledger.requests(), 0);
+        assert_eq!(doors.lines.ledger.requests(), 0);
         let counted = r#"orchestrator_requests_total{code="ok",error_source="none",path="/v1/chat/completions",worker="scripted"}"#;
         assert_eq!(doors.metric(counted), 1.0);
         assert_eq!(doors.metric("orchestrator_time_to_first_token_seconds_count"), 1.0);
@@ -95,7 +82,7 @@ fn a_stream_tells_the_role_first_then_each_delta_then_the_finish_and_done() {
         .usage(3, 2)
         .finish(FinishReason::ToolCalls);
     with_doors(config(), Model::following([script]), async |doors| {
-        let reply = doors.chat(&body("hi", r#","stream":true"#)).await;
+        let reply = doors.chat(body("hi", r#","stream":true"#)).await;
         assert_eq!(reply.status, 200);
         for (name, value) in [
             ("content-type", "text/event-stream; charset=utf-8"),
@@ -120,7 +107,7 @@ fn usage_is_an_event_of_its_own_before_done_when_it_is_asked_for() {
     let model = Model::following([Script::new().text("a").usage(3, 2).finish(FinishReason::Stop)]);
     with_doors(config(), model, async |doors| {
         let asked = r#","stream":true,"stream_options":{"include_usage":true}"#;
-        let reply = doors.chat(&body("hi", asked)).await;
+        let reply = doors.chat(body("hi", asked)).await;
         let events = reply.events();
         let usage: Value = serde_json::from_str(events[events.len() - 2]).unwrap();
         assert_eq!(
@@ -146,7 +133,7 @@ fn a_failure_before_the_first_token_keeps_its_status_also_for_a_stream() {
     for (code, status, word) in table {
         for stream in ["", r#","stream":true"#] {
             with_doors(config(), failing(code), async |doors| {
-                let reply = doors.chat(&body("hi", stream)).await;
+                let reply = doors.chat(body("hi", stream)).await;
                 assert_eq!(reply.status, status, "{code:?}");
                 let error = &reply.json()["error"];
                 assert_eq!(
@@ -168,32 +155,11 @@ fn a_failure_after_the_first_token_is_an_event_and_no_done_follows() {
     );
     let model = Model::following([Script::new().text("hel").after(5).fail(broken)]);
     with_doors(config(), model, async |doors| {
-        let reply = doors.chat(&body("hi", r#","stream":true"#)).await;
+        let reply = doors.chat(body("hi", r#","stream":true"#)).await;
         let events = reply.events();
         assert_eq!((reply.status, events.len()), (200, 2));
         let error: Value = serde_json::from_str(events[1]).unwrap();
         assert_eq!(error["error"]["code"], "upstream_error");
-    });
-}
-
-#[test]
-fn silence_is_filled_with_comments_and_ends_the_hold_of_the_status() {
-    let impatient = Config {
-        keepalive_ms: 20,
-        ..config()
-    };
-    let late = Script::new().after(110).text("late").finish(FinishReason::Stop);
-    with_doors(impatient.clone(), Model::following([late]), async |doors| {
-        let reply = doors.chat(&body("hi", r#","stream":true"#)).await;
-        let comments = reply.body.matches(": ").count() - reply.body.matches("data: ").count();
-        assert!((2..=6).contains(&comments), "{comments}: {}", reply.body);
-        assert_eq!(reply.text(), "late");
-    });
-    let too_late = Script::new().after(60).fail(Failure::new(Code::UpstreamError, "no"));
-    with_doors(impatient, Model::following([too_late]), async |doors| {
-        let reply = doors.chat(&body("hi", r#","stream":true"#)).await;
-        assert_eq!(reply.status, 200, "the status had to go out");
-        assert!(reply.body.contains("upstream_error") && !reply.body.contains("[DONE]"));
     });
 }
 
@@ -206,79 +172,12 @@ fn a_client_that_hangs_up_ends_its_call() {
             doors.running(1).await;
             drop(call);
             doors.running(0).await;
-            assert_eq!(doors.model.dropped(), 1);
+            assert_eq!(doors.lines.model.dropped(), 1);
             let cancelled = r#"orchestrator_requests_total{code="cancelled",error_source="client",path="/v1/chat/completions",worker="#;
             while doors.metric(&format!("{cancelled}\"none\"}}")) + doors.metric(&format!("{cancelled}\"scripted\"}}"))
                 < 1.0
             {
                 tokio::task::yield_now().await;
-            }
-        });
-    }
-}
-
-#[test]
-fn the_time_that_a_client_gives_is_kept() {
-    let model = Model::following([Script::new().hang()]);
-    with_doors(config(), model, async |doors| {
-        let began = tokio::time::Instant::now();
-        let asked = body("hi", "");
-        let length = asked.len();
-        let request = format!(
-            "POST {CHAT} HTTP/1.1\r\nhost: t\r\nconnection: close\r\nx-orchestrator-timeout-ms: 50\r\ncontent-length: {length}\r\n\r\n{asked}"
-        );
-        let reply = Call::send(doors.address, request).await.answer().await;
-        assert_eq!(
-            (reply.status, &reply.json()["error"]["code"]),
-            (504, &json!("deadline_exceeded"))
-        );
-        assert!(began.elapsed() >= Duration::from_millis(50));
-        doors.running(0).await;
-    });
-}
-
-#[test]
-fn the_plain_face_answers_plainly() {
-    let model = Model::following([Script::new().text("42").usage(1, 1).finish(FinishReason::Stop)]);
-    with_doors(config(), model, async |doors| {
-        let reply = Call::post(doors.address, "/v1/ask", r#"{"prompt":"6 x 7?"}"#)
-            .await
-            .answer()
-            .await;
-        let answer = reply.json();
-        assert_eq!(
-            (reply.status, &answer["answer"], &answer["backend"]),
-            (200, &json!("42"), &json!("scripted"))
-        );
-        assert_eq!(
-            (&answer["model"], &answer["usage"]["total_tokens"]),
-            (&json!("test"), &json!(2))
-        );
-        assert!(answer["latency_ms"].is_u64() && answer["req_id"].as_str().unwrap().starts_with("req_"));
-        assert_eq!(doors.model.prompts(), ["6 x 7?"]);
-        let bad = Call::post(doors.address, "/v1/ask", "{}").await.answer().await;
-        assert_eq!(
-            (bad.status, bad.json()["code"].as_str()),
-            (400, Some("invalid_request"))
-        );
-        let streamed = r#"{"prompt":"6 x 7?","stream":true}"#;
-        let streamed = Call::post(doors.address, "/v1/ask", streamed).await.answer().await;
-        assert_eq!(streamed.text(), "42");
-    });
-    for code in [
-        Code::UpstreamError,
-        Code::IdleTimeout,
-        Code::BreakerOpen,
-        Code::UpstreamCredentials,
-    ] {
-        with_doors(config(), failing(code), async |doors| {
-            for body in [r#"{"prompt":"x"}"#, r#"{"prompt":"x","stream":true}"#] {
-                let reply = Call::post(doors.address, "/v1/ask", body).await.answer().await;
-                assert_eq!(
-                    (reply.status, reply.json()["code"].as_str()),
-                    (503, Some("llm_unavailable")),
-                    "{code:?}"
-                );
             }
         });
     }
@@ -303,7 +202,7 @@ fn many_choices_are_told_apart() {
     ];
     let model = Model::following([Script::new().batch(chunks)]);
     with_doors(config(), model, async |doors| {
-        let reply = doors.chat(&body("hi", r#","n":2"#)).await.json();
+        let reply = doors.chat(body("hi", r#","n":2"#)).await.json();
         let said = |choice: usize| {
             reply["choices"][choice]["message"]["content"]
                 .as_str()

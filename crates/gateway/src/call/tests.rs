@@ -1,0 +1,254 @@
+//! Each request leaves one line in the access log, whatever way it ends; none holds what was said.
+
+use super::*;
+use crate::{
+    Config,
+    fixtures::{Client, Doors, body, logged, post},
+};
+use expect_test::expect;
+use orchestrator_core::FinishReason;
+use orchestrator_testkit::scripted::{Call as Script, Model};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Doors that log, before a model that plays one script.
+fn doors(script: Script) -> Doors {
+    Doors::logging(Config::default(), Model::following([script]), logged::access())
+}
+
+/// A request of a session, and more header lines.
+fn request(session: &str, headers: &str, body: &str) -> String {
+    let headers = format!("connection: close\r\nx-orchestrator-session-id: {session}\r\n{headers}");
+    post("/v1/chat/completions", &headers, body)
+}
+
+/// What one line says of how its request ended.
+fn ending(session: &str) -> String {
+    let lines = logged::lines_of(session);
+    assert_eq!(lines.len(), 1, "one request, one line: {lines:?}");
+    let word = |name: &str| lines[0][name].as_str().unwrap_or("-").to_owned();
+    format!(
+        "{} {} {} {}",
+        lines[0]["status"],
+        word("outcome"),
+        word("error_code"),
+        word("error_source")
+    )
+}
+
+fn failing(code: Code) -> Script {
+    Script::new().fail(Failure::new(code, "No."))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_says_who_asked_what_and_how_it_went() {
+    let script = Script::new()
+        .after(40)
+        .text("a secret")
+        .after(60)
+        .usage(3, 2)
+        .finish(FinishReason::Stop);
+    let doors = doors(script);
+    let asked = body("another secret", r#","stream":true"#);
+    let wire = doors.send(request("line", "x-request-id: mine\r\n", &asked)).await;
+    assert!(wire.rest().await.contains("[DONE]"));
+    let line = serde_json::to_string_pretty(&logged::lines_of("line")).unwrap();
+    expect![[r#"
+        [
+          {
+            "timestamp": "2026-01-01T00:00:00.000000Z",
+            "level": "INFO",
+            "target": "access",
+            "message": "request",
+            "caller_id": "mine",
+            "session_id": "line",
+            "client": "10.0.0.7:4711",
+            "method": "POST",
+            "path": "/v1/chat/completions",
+            "model": "test",
+            "worker": "scripted",
+            "tier": "primary",
+            "cache": "MISS",
+            "attempts": 1,
+            "status": 200,
+            "outcome": "ok",
+            "ttft_ms": 40,
+            "duration_us": 100000,
+            "prompt_tokens": 3,
+            "completion_tokens": 2
+          }
+        ]"#]]
+    .assert_eq(&line);
+    assert!(!logged::holds("a secret") && !logged::holds("another secret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_says_how_a_request_failed_and_whose_fault_it_was() {
+    let table = [
+        (failing(Code::UpstreamError), "502 failed upstream_error upstream"),
+        (
+            failing(Code::FirstTokenTimeout),
+            "504 failed first_token_timeout upstream",
+        ),
+        (failing(Code::RateLimited), "429 failed rate_limit_exceeded upstream"),
+        (failing(Code::Overloaded), "503 refused server_is_overloaded gateway"),
+        (failing(Code::BreakerOpen), "503 refused breaker_open gateway"),
+        (
+            failing(Code::ContextLengthExceeded),
+            "400 failed context_length_exceeded client",
+        ),
+        (Script::new().panic(), "500 failed internal_error gateway"),
+        (Script::new().hang(), "504 failed deadline_exceeded gateway"),
+        (
+            Script::new()
+                .text("a")
+                .after(1)
+                .fail(Failure::new(Code::IdleTimeout, "No.")),
+            "504 failed idle_timeout upstream",
+        ),
+    ];
+    for (nth, (script, expected)) in table.into_iter().enumerate() {
+        for stream in [true, false] {
+            let session = format!("failed-{nth}-{stream}");
+            let asked = body("x", &format!(r#","stream":{stream}"#));
+            doors(script.clone())
+                .send(request(&session, "", &asked))
+                .await
+                .rest()
+                .await;
+            assert_eq!(ending(&session), expected, "{session}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_is_logged_as_one_who_cancelled() {
+    for (session, script) in [
+        ("left-early", Script::new().hang()),
+        ("left-late", Script::new().text("a").hang()),
+    ] {
+        let doors = doors(script);
+        let wire = doors.send(request(session, "", &body("x", r#","stream":true"#))).await;
+        doors.running(1).await;
+        sleep(Duration::from_millis(5)).await;
+        drop(wire);
+        doors.running(0).await;
+        assert_eq!(ending(session), "499 cancelled cancelled client");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_cut_off_at_the_end_of_the_process_is_logged_as_that() {
+    let doors = doors(Script::new().hang());
+    let wire = doors.send(request("cut-off", "", &body("x", ""))).await;
+    doors.running(1).await;
+    doors.director.enter(Stage::Over);
+    wire.rest().await;
+    assert_eq!(ending("cut-off"), "503 refused server_draining gateway");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_requests_are_logged_too() {
+    let doors = doors(Script::saying(["fine"]));
+    // The wishes are not read, so that the line bears no session; the caller's name is known all the same.
+    let bad = request(
+        "bad",
+        "x-request-id: a-bad-one\r\nx-orchestrator-priority: urgent\r\n",
+        &body("x", ""),
+    );
+    doors.send(bad).await.rest().await;
+    assert!(logged::holds("a-bad-one"));
+    doors
+        .send(post(
+            "/nowhere",
+            "connection: close\r\nx-request-id: a-lost-one\r\n",
+            "",
+        ))
+        .await
+        .rest()
+        .await;
+    assert!(logged::holds("a-lost-one"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_of_a_socket_has_its_own_line() {
+    let doors = Doors::logging(
+        Config::default(),
+        Model::following([
+            Script::saying(["fine"]),
+            failing(Code::UpstreamError),
+            Script::new().hang(),
+        ]),
+        logged::access(),
+    );
+    let mut client = Client::connect_wishing(&doors, &[("x-orchestrator-session-id", "socket")]).await;
+    for id in ["a", "b"] {
+        client.submit(id, "x").await;
+        client.hear_all().await;
+    }
+    client.submit("c", "x").await;
+    client.accepted().await;
+    doors.running(1).await;
+    client.cancel("c").await;
+    client.refused().await;
+    client.close().await;
+    let lines = logged::lines_of("socket");
+    let said: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{} {}", line["method"], line["outcome"]))
+        .collect();
+    assert_eq!(said, [r#""WS" "ok""#, r#""WS" "failed""#, r#""WS" "cancelled""#]);
+    assert!(lines.iter().all(|line| line["path"] == "/v1/stream"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_with_bytes_that_headers_do_not_allow_are_shown_as_far_as_they_go() {
+    let mut headers = HeaderMap::new();
+    put(&mut headers, "x-orchestrator-worker", "caf\u{e9} 1\r\nset-cookie: x");
+    assert_eq!(headers["x-orchestrator-worker"], "caf? 1??set-cookie: x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_token_is_timed_once() {
+    let doors = doors(Script::saying(["fine"]));
+    let mut call = Call::begin(
+        &doors.door,
+        "POST",
+        "/v1/chat/completions",
+        Arrival::new(&doors.door, None),
+    );
+    assert_eq!(call.ttft_ms(), None);
+    for _ in 0..2 {
+        sleep(Duration::from_millis(30)).await;
+        call.first_token(None);
+    }
+    assert_eq!(call.ttft_ms(), Some(30));
+    assert_eq!(doors.metric("orchestrator_time_to_first_token_seconds_count"), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_counted_on_its_core_until_it_is_over_and_ends_once() {
+    let doors = doors(Script::saying(["fine"]));
+    let counted = |doors: &Doors, code: &str, source: &str| {
+        let labels = format!(r#"code="{code}",error_source="{source}",path="/v1/ask",worker="none""#);
+        doors.metric(&format!("orchestrator_requests_total{{{labels}}}"))
+    };
+    let mut call = Call::begin(&doors.door, "POST", "/v1/ask", Arrival::new(&doors.door, None));
+    call.finish(None);
+    call.fail(&Failure::new(Code::Internal, "No."));
+    drop(call);
+    assert_eq!(
+        (
+            counted(&doors, "ok", "none"),
+            counted(&doors, "internal_error", "gateway")
+        ),
+        (1.0, 0.0)
+    );
+    drop(Call::begin(
+        &doors.door,
+        "POST",
+        "/v1/ask",
+        Arrival::new(&doors.door, None),
+    ));
+    assert_eq!(counted(&doors, "cancelled", "client"), 1.0);
+}

@@ -1,0 +1,8 @@
+//! Whole sessions on a paused clock, through the real handshake.
+
+mod any;
+mod frames;
+mod life;
+mod many;
+mod resume;
+mod slow;

@@ -1,0 +1,181 @@
+//! How sessions end: by their client, by silence, with the process.
+
+use crate::{
+    Stage,
+    fixtures::{Client, Doors, post, text_of},
+};
+use expect_test::expect;
+use orchestrator_testkit::{
+    Timeline,
+    scripted::{Call as Script, Model},
+};
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
+
+fn hanging() -> Model {
+    Model::following([Script::new().text("a").hang()])
+}
+
+/// A client that has heard the first token of a request.
+async fn mid_stream(doors: &Doors) -> Client {
+    let mut client = Client::connect(doors).await;
+    client.submit("c", "x").await;
+    while client.hear().await["type"] != "token" {}
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_goodbye_leaves_all_at_once() {
+    let doors = Doors::before(hanging());
+    let client = mid_stream(&doors).await;
+    assert_eq!(doors.metric("orchestrator_ws_connections"), 1.0);
+    let began = Instant::now();
+    client.close().await;
+    doors.running(0).await;
+    assert!(
+        began.elapsed() < Duration::from_millis(5),
+        "there is no window for one who said goodbye"
+    );
+    assert_eq!(doors.metric("orchestrator_ws_connections"), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_is_answered_with_its_own_code() {
+    let doors = Doors::before(hanging());
+    let mut client = Client::connect(&doors).await;
+    client.send_bytes(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).await;
+    assert_eq!(client.closed().await.unwrap().code, CloseCode::Normal);
+    assert!(client.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_silent_but_there_is_kept() {
+    let doors = Doors::before(hanging());
+    let mut client = mid_stream(&doors).await;
+    let mut pings = 0;
+    let listening = async {
+        loop {
+            match client.next().await {
+                Some(Message::Ping(_)) => pings += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    assert!(timeout(Duration::from_secs(599), listening).await.is_err());
+    assert_eq!((pings, doors.lines.model.running()), (29, 1), "every 20 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_no_ping_is_gone() {
+    let doors = Doors::before(hanging());
+    let client = mid_stream(&doors).await;
+    let began = Instant::now();
+    doors.running(0).await;
+    assert_eq!(
+        began.elapsed().as_secs(),
+        65,
+        "three pings, and the window for its return"
+    );
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_frame_is_a_sign_of_life() {
+    let doors = Doors::before(hanging());
+    let mut client = mid_stream(&doors).await;
+    for _ in 0..10 {
+        sleep(Duration::from_secs(39)).await;
+        client.cancel("nobody").await;
+    }
+    assert_eq!(doors.lines.model.running(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sockets_that_only_listen_are_told_when_we_go() {
+    let doors = Doors::before(hanging());
+    let (mut client, timeline) = (Client::connect(&doors).await, Timeline::begin());
+    doors.director.enter(Stage::Leaving);
+    let goes = async {
+        sleep(Duration::from_secs(5)).await;
+        doors.director.enter(Stage::Draining);
+    };
+    tokio::join!(client.note_all(&timeline), goes);
+    expect![[r"
+        5000   close 1001 server_draining
+        5000   over
+    "]]
+    .assert_eq(&timeline.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_may_finish_while_we_drain_and_nothing_new_begins() {
+    let doors = Doors::before(Model::following([Script::paced(2, 1_000)]));
+    let (mut client, timeline) = (Client::connect(&doors).await, Timeline::begin());
+    client.submit("runs", "x").await;
+    sleep(Duration::from_millis(500)).await;
+    doors.director.enter(Stage::Draining);
+    client.submit("late", "x").await;
+    client.note_all(&timeline).await;
+    expect![[r#"
+        500    runs accepted MISS
+        500    late error server_draining
+        1000   runs token 0 "t0 "
+        2000   runs token 2 "t1 "
+        2000   runs done stop 1000
+        2000   close 1001 server_draining
+        2000   over
+    "#]]
+    .assert_eq(&timeline.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_still_runs_when_the_time_is_up_ends_with_a_clear_failure() {
+    let doors = Doors::before(hanging());
+    let mut client = mid_stream(&doors).await;
+    doors.director.enter(Stage::Draining);
+    sleep(Duration::from_secs(20)).await;
+    doors.director.enter(Stage::Over);
+    assert_eq!(client.refused().await, ("server_draining".to_owned(), json!("c")));
+    assert_eq!(client.closed().await.unwrap().code, CloseCode::Away);
+    doors.running(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_we_leave_the_next_request_is_still_served() {
+    let doors = Doors::before(Model::saying(["fine"]));
+    let mut client = Client::connect(&doors).await;
+    doors.director.enter(Stage::Leaving);
+    client.submit("c", "x").await;
+    assert_eq!(text_of(&client.hear_all().await), "fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_while_we_drain_is_refused() {
+    let doors = Doors::before(hanging());
+    let mut wire = doors.connect();
+    doors.director.enter(Stage::Draining);
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    wire.say(post("/v1/stream", upgrade, "").replacen("POST", "GET", 1))
+        .await;
+    let answer = wire.rest().await;
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.contains("server_draining"),
+        "{answer}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_takes_too_long_ends_alone() {
+    let doors = Doors::before(Model::following([Script::new().hang(), Script::saying(["fine"])]));
+    let mut client = Client::connect_wishing(&doors, &[("x-orchestrator-timeout-ms", "250")]).await;
+    let began = Instant::now();
+    client.submit("c", "x").await;
+    client.accepted().await;
+    assert_eq!(client.refused().await, ("deadline_exceeded".to_owned(), json!("c")));
+    assert_eq!(began.elapsed().as_millis(), 250);
+    client.submit("c", "x").await;
+    assert_eq!(text_of(&client.hear_all().await), "fine");
+}

@@ -1,0 +1,138 @@
+//! A line without stages: what a scripted model says is the answer. Unit tests include this file too.
+
+use futures_util::StreamExt;
+use orchestrator_core::{
+    Answer, AnswerRef, AnswerWriter, Cache, Code, End, Failure, FinishReason, Kind, Ledger, Model as _, Priority,
+    Prompt, Request, Reuse, Submit, Tasks, Text, answer,
+};
+use orchestrator_testkit::scripted::Model;
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// What the lines of one server share.
+#[derive(Clone)]
+pub(crate) struct Lines {
+    pub(crate) model: Model,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) tasks: Tasks,
+    pub(crate) asked: Arc<Mutex<Vec<Asked>>>,
+    /// Answers that are kept for replay, as dedup keeps them; `None` keeps none.
+    pub(crate) kept: Option<Arc<Mutex<Vec<AnswerRef>>>>,
+    /// Whether requests are taken.
+    pub(crate) is_open: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// What a line was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Asked {
+    /// Which line it was.
+    pub(crate) core: usize,
+    pub(crate) model: Text,
+    pub(crate) stream: bool,
+    pub(crate) priority: Priority,
+    pub(crate) session: Option<Text>,
+    pub(crate) reuse: Reuse,
+    /// From the submission to the deadline.
+    pub(crate) time: Duration,
+}
+
+/// One core's line.
+struct Line {
+    core: usize,
+    all: Lines,
+}
+
+// === impl Lines ===
+
+impl Lines {
+    /// One line that takes requests while `is_open` says so.
+    pub(crate) fn before(model: Model, is_open: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Lines {
+            model,
+            ledger: Ledger::generous(),
+            tasks: Tasks::new(),
+            asked: Arc::default(),
+            kept: None,
+            is_open: Arc::new(is_open),
+        }
+    }
+
+    /// So many of them.
+    pub(crate) fn on_cores(&self, cores: usize) -> Vec<Arc<dyn Submit>> {
+        let line = |core| {
+            Arc::new(Line {
+                core,
+                all: self.clone(),
+            }) as Arc<dyn Submit>
+        };
+        (0..cores).map(line).collect()
+    }
+
+    /// What a line was asked for last.
+    pub(crate) fn last_asked(&self) -> Asked {
+        self.asked.lock().last().cloned().expect("the line was asked")
+    }
+}
+
+// === impl Line ===
+
+impl Submit for Line {
+    fn submit(&self, request: Request) -> Result<Answer, Failure> {
+        if !(self.all.is_open)() {
+            return Err(Failure::new(Code::Draining, "The server is going down."));
+        }
+        self.all.asked.lock().push(Asked {
+            core: self.core,
+            model: request.model.clone(),
+            stream: request.stream,
+            priority: request.priority,
+            session: request.session.clone(),
+            reuse: request.reuse,
+            time: request.deadline.saturating_duration_since(Instant::now()),
+        });
+        let (mut writer, answer) = answer(request.deadline, request.priority, self.all.ledger.clone());
+        if let Some(kept) = &self.all.kept {
+            kept.lock().push(answer.downgrade());
+        }
+        writer.cache(Cache::Miss);
+        let (model, unwanted) = (self.all.model.clone(), writer.unwanted());
+        let prompt = Prompt {
+            request: Box::new(request),
+            rewritten: false,
+            grounding: Vec::new(),
+        };
+        self.all.tasks.spawn(async move {
+            tokio::select! { () = play(&model, &prompt, writer) => (), () = unwanted => () }
+        });
+        Ok(answer)
+    }
+}
+
+async fn play(model: &Model, prompt: &Prompt, mut writer: AnswerWriter) {
+    let mut reply = match model.call(prompt).await {
+        Ok(reply) => reply,
+        Err(failure) => return writer.fail(failure),
+    };
+    writer.head(reply.head);
+    let mut end = End {
+        finish: FinishReason::Stop,
+        usage: None,
+        cut: false,
+    };
+    while let Some(batch) = reply.events.next().await {
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(failure) => return writer.fail(failure),
+        };
+        for delta in batch.iter().flat_map(|chunk| &chunk.deltas) {
+            match delta.kind {
+                Kind::Finish(reason) => end.finish = reason,
+                Kind::Usage(usage) => end.usage = Some(usage),
+                _ => {}
+            }
+        }
+        writer.push(batch);
+    }
+    writer.finish(end);
+}

@@ -1,0 +1,80 @@
+//! What a client may wish for in headers.
+
+use crate::{
+    line::Asked,
+    support::{body, config, fine, streamed, with_doors},
+};
+use orchestrator_core::{Priority, Reuse};
+use orchestrator_gateway::Config;
+use std::time::Duration;
+
+#[test]
+fn wishes_in_headers_that_cannot_be_granted_are_named() {
+    with_doors(config(), fine(), async |doors| {
+        for (header, value) in [
+            ("x-orchestrator-priority", "urgent"),
+            ("x-orchestrator-timeout-ms", "soon"),
+            ("x-orchestrator-timeout-ms", "0"),
+            ("x-orchestrator-cache-control", "maybe"),
+            ("x-orchestrator-dry-run", "true"),
+        ] {
+            let reply = doors.chat_with(&format!("{header}: {value}\r\n"), body("hi", "")).await;
+            assert_eq!(
+                (reply.status, reply.json()["error"]["param"].as_str()),
+                (400, Some(header)),
+                "{header}: {value}"
+            );
+        }
+        assert_eq!(doors.lines.model.calls(), 0);
+    });
+}
+
+#[test]
+fn wishes_that_are_granted_reach_the_line() {
+    let headers = "x-orchestrator-priority: high\r\nx-orchestrator-timeout-ms: 30000\r\n\
+        x-orchestrator-session-id: s1\r\nx-orchestrator-cache-control: no-store\r\nx-orchestrator-dry-run: false\r\n";
+    with_doors(config(), fine(), async |doors| {
+        assert_eq!(doors.chat_with(headers, body("x", "")).await.status, 200);
+        let asked = doors.last_asked();
+        assert_eq!(
+            (asked.priority, asked.session.as_deref(), asked.reuse),
+            (Priority::High, Some("s1"), Reuse::Never)
+        );
+        assert!(
+            asked.time <= Duration::from_secs(30) && asked.time > Duration::from_secs(20),
+            "{asked:?}"
+        );
+    });
+}
+
+#[test]
+fn without_wishes_a_request_is_an_ordinary_one() {
+    with_doors(config(), fine(), async |doors| {
+        for (body, stream) in [(body("x", ""), false), (streamed("x"), true)] {
+            doors.chat(body).await;
+            let asked = doors.last_asked();
+            let Asked {
+                priority,
+                session,
+                reuse,
+                ..
+            } = asked.clone();
+            assert_eq!((priority, session, reuse), (Priority::Normal, None, Reuse::Allowed));
+            assert_eq!((asked.stream, &*asked.model, asked.core), (stream, "test", 0));
+        }
+    });
+}
+
+#[test]
+fn nobody_may_wait_longer_than_the_server_lets_them() {
+    let strict = Config {
+        request_timeout_ms: 5_000,
+        ..config()
+    };
+    with_doors(strict, fine(), async |doors| {
+        doors
+            .chat_with("x-orchestrator-timeout-ms: 86400000\r\n", body("x", ""))
+            .await;
+        assert!(doors.last_asked().time <= Duration::from_secs(5));
+    });
+}

@@ -7,7 +7,7 @@ use orchestrator_stream::ws::{Frame, token};
 use std::{
     future::Future,
     pin::{Pin, pin},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -19,6 +19,13 @@ pub(super) struct Hearing {
     answer: Answer,
     accepted: bool,
     over: bool,
+}
+
+/// A hearing that can be left at any moment, also while nobody asks what comes next.
+pub(super) struct Leavable {
+    id: Text,
+    hearing: Option<Hearing>,
+    waker: Option<Waker>,
 }
 
 /// What a client hears next.
@@ -141,6 +148,45 @@ impl Stream for Hearing {
             }
         }
         Poll::Ready(None)
+    }
+}
+
+// === impl Leavable ===
+
+impl Leavable {
+    pub(super) fn new(hearing: Hearing) -> Self {
+        Leavable {
+            id: hearing.id.clone(),
+            hearing: Some(hearing),
+            waker: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> &Text {
+        &self.id
+    }
+
+    /// Leaves the answer now. The stream ends.
+    pub(super) fn leave(&mut self) {
+        self.hearing = None;
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Stream for Leavable {
+    type Item = Heard;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
+        let this = &mut *self;
+        let Some(hearing) = &mut this.hearing else {
+            return Poll::Ready(None);
+        };
+        this.waker
+            .get_or_insert_with(|| cx.waker().clone())
+            .clone_from(cx.waker());
+        Pin::new(hearing).poll_next(cx)
     }
 }
 

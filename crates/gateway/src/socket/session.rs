@@ -5,7 +5,7 @@
 //! socket that breaks off keeps its requests running for the resume window.
 
 use super::{
-    hearing::{Heard, Hearing, text_of},
+    hearing::{Heard, Hearing, Leavable, text_of},
     outbox::Outbox,
 };
 use crate::{
@@ -18,12 +18,12 @@ use crate::{
 use bytes::Bytes;
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
-    stream::{AbortHandle, Abortable, SelectAll, SplitSink, SplitStream},
+    stream::{SelectAll, SplitSink, SplitStream},
 };
 use orchestrator_core::{Answer, Code, Failure, Text};
 use orchestrator_dialect::chat;
 use orchestrator_stream::ws::{Command, Frame, Resume, Submit};
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{collections::HashSet, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::{Instant, Interval, MissedTickBehavior, interval, timeout},
@@ -49,8 +49,9 @@ pub(super) struct Session {
     client: Option<SocketAddr>,
     defaults: Options,
     call: Call,
-    running: HashMap<Text, AbortHandle>,
-    hearings: SelectAll<Abortable<Hearing>>,
+    /// The names of the requests that are heard.
+    running: HashSet<Text>,
+    hearings: SelectAll<Leavable>,
     out: Outbox,
     heard_from: Instant,
 }
@@ -77,7 +78,7 @@ impl Session {
             client: call.arrival.client,
             defaults,
             call,
-            running: HashMap::new(),
+            running: HashSet::new(),
             hearings: SelectAll::new(),
             out: Outbox::default(),
             heard_from: Instant::now(),
@@ -212,11 +213,7 @@ impl Session {
         match command {
             Command::Submit(submit) => self.submit(submit),
             Command::Resume(resume) => self.resume(resume),
-            Command::Cancel { id } => {
-                let unknown = || Failure::invalid("id", "No request of this id is running on this socket.");
-                self.running.remove(&id).ok_or_else(unknown)?.abort();
-                Err(Failure::new(Code::Cancelled, "The request was cancelled."))
-            }
+            Command::Cancel { id } => Err(self.cancel(&id)),
         }
     }
 
@@ -259,8 +256,19 @@ impl Session {
         Ok(())
     }
 
+    /// Leaves an answer at once, whatever else waits for the socket. What comes back is for the client.
+    fn cancel(&mut self, id: &Text) -> Failure {
+        if !self.running.remove(id) {
+            return Failure::invalid("id", "No request of this id is running on this socket.");
+        }
+        // A request that was cancelled before may have had the same name.
+        let named = self.hearings.iter_mut().filter(|hearing| hearing.id() == id);
+        named.for_each(Leavable::leave);
+        Failure::new(Code::Cancelled, "The request was cancelled.")
+    }
+
     fn may_start(&self, id: &Text) -> Result<(), Failure> {
-        if self.running.contains_key(id) {
+        if self.running.contains(id) {
             return Err(Failure::new(Code::IdInUse, "A request of this id is running on this socket.").at("id"));
         }
         if self.running.len() >= self.door.config().max_socket_requests {
@@ -271,10 +279,8 @@ impl Session {
     }
 
     fn hear(&mut self, id: Text, call: Call, answer: Answer) {
-        let (handle, registration) = AbortHandle::new_pair();
-        self.running.insert(id.clone(), handle);
-        self.hearings
-            .push(Abortable::new(Hearing::new(id, call, answer), registration));
+        self.running.insert(id.clone());
+        self.hearings.push(Leavable::new(Hearing::new(id, call, answer)));
     }
 
     /// A request of this socket, dealt to the core with least to do.
@@ -286,7 +292,7 @@ impl Session {
     /// Tells the client of each request that is cut off, and that we go.
     fn go_away(&mut self) -> Ending {
         let failure = Failure::new(Code::Draining, "The server went down before the answer was complete.");
-        for (id, _) in std::mem::take(&mut self.running) {
+        for id in std::mem::take(&mut self.running) {
             self.out.push(Message::Text(text_of(error_frame(Some(&id), &failure))));
         }
         Ending::Close(CloseCode::Away, Code::Draining.as_str())

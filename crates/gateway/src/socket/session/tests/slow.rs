@@ -136,6 +136,24 @@ async fn commands_are_obeyed_while_the_client_takes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_is_cancelled_at_once_though_more_waits_for_the_client_than_may() {
+    let doors = Doors::before(Model::following([
+        Script::paced(20_000, 1).hang(),
+        Script::paced(20_000, 1),
+    ]));
+    let mut client = Client::connect_narrow(&doors, NARROW).await;
+    client.submit("c", "x").await;
+    client.submit("d", "y").await;
+    sleep(Duration::from_secs(15)).await;
+    assert_eq!(doors.lines.model.running(), 2);
+    client.cancel("c").await;
+    client.cancel("d").await;
+    let began = Instant::now();
+    doors.running(0).await;
+    assert!(began.elapsed() < Duration::from_millis(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_commands_whose_answers_are_not_taken_has_to_wait() {
     let doors = Doors::before(Model::saying(["fine"]));
     let mut client = Client::connect_narrow(&doors, NARROW).await;

@@ -250,3 +250,6 @@ impl Resilience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

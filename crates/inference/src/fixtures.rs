@@ -1,6 +1,24 @@
-//! For tests: answers in each wire format, as bytes, and a paused clock for properties.
+//! For tests: answers in each wire format, as bytes; a paused clock for properties; a process of a test's own.
 
 use orchestrator_dialect::Protocol;
+use std::process::Command;
+
+/// Set in a process that a test was started in again.
+const ALONE: &str = "ORCHESTRATOR_TEST_ALONE";
+
+/// Runs the test of this path once more in a process of its own with this variable, which no test may set for others, and
+/// says so; `false` inside that process, where the test goes on.
+pub(crate) fn alone(test: &str, (name, value): (&str, &str)) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return false;
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", test]).env(ALONE, "1").env(name, value);
+    let output = again.env_remove("SSL_CERT_DIR").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    true
+}
 
 /// Runs to the end on a clock of its own that goes on only when nothing else can.
 pub(crate) fn paused<F: Future>(future: F) -> F::Output {

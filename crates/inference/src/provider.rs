@@ -13,6 +13,7 @@ use crate::{Error, ProviderName, WorkerConfig};
 use http::{HeaderName, HeaderValue, header};
 use orchestrator_dialect::Protocol;
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 /// How a provider's servers are asked.
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ impl Provider {
         let usual = || {
             lookup(self.url_variable)
                 .filter(|url| !url.is_empty())
-                .unwrap_or(self.default_url.to_owned())
+                .map_or(self.default_url.to_owned(), |url| self.spelled_out(url))
         };
         let base_url = config.base_url.clone().unwrap_or_else(usual);
         let base_url = base_url.trim_end_matches('/').trim_end_matches(self.suffix);
@@ -91,6 +92,19 @@ impl Provider {
             base_url: format!("{base_url}{}", self.suffix),
             headers,
         })
+    }
+
+    /// A URL from the environment, where `OLLAMA_HOST` is by custom a mere host, with a port or without.
+    fn spelled_out(&self, url: String) -> String {
+        if url.contains("://") {
+            return url;
+        }
+        let mut spelled = format!("http://{url}");
+        let port = |url: &str| Url::parse(url).ok().map(|url| url.port());
+        if let (Some(None), Some(Some(usual))) = (port(&spelled), port(self.default_url)) {
+            spelled.push_str(&format!(":{usual}"));
+        }
+        spelled
     }
 
     fn key(
@@ -121,3 +135,6 @@ fn credential(worker: &str, prefix: &str, key: &SecretString) -> Result<HeaderVa
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests;

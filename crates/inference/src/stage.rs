@@ -33,3 +33,6 @@ impl fmt::Debug for Inference {
         f.debug_struct("Inference").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

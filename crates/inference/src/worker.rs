@@ -199,13 +199,20 @@ impl Worker {
 impl Model for Worker {
     async fn call(&self, prompt: &Prompt) -> Result<Reply, Failure> {
         let mut attempts = Attempts::new(self.spec.guard.config());
+        let mut last = None;
         loop {
+            let made = attempts.made();
             let failure = match self.attempt(prompt, &mut attempts).await {
                 Ok((permit, answered)) => {
                     let head = self.head(prompt, &answered, &attempts);
                     return Ok(self.reply(head, permit, answered));
                 }
                 Err(failure) => failure,
+            };
+            // That the worker is left alone meanwhile says less than what its last call came to.
+            let failure = match last.take() {
+                Some(last) if attempts.made() == made => return Err(last),
+                _ => failure,
             };
             let next = attempts.after(&failure, Instant::now(), prompt.request.deadline, &mut *self.rng.lock());
             match next {
@@ -215,6 +222,7 @@ impl Model for Worker {
                         .metrics
                         .guards
                         .retried(&self.spec.name, failure.code().as_str());
+                    last = Some(failure);
                     sleep(pause).await;
                 }
             }

@@ -1,12 +1,8 @@
-use crate::{Config, Error, Metrics, ProviderName, WorkerConfig, WorkerSpec, wire::EndpointError};
+use crate::{Config, Error, Metrics, ProviderName, WorkerConfig, WorkerSpec, fixtures::alone, wire::EndpointError};
 use expect_test::{Expect, expect};
 use orchestrator_core::Secret;
 use orchestrator_testkit::world;
 use prometheus::Registry;
-use std::process::Command;
-
-/// Set in the process that a test starts in a world of its own.
-const INSIDE: &str = "ORCHESTRATOR_TEST_INSIDE";
 
 /// Why a worker cannot be built from this configuration in an environment of these variables.
 fn refused(config: WorkerConfig, variables: &[(&str, &str)]) -> Error {
@@ -86,23 +82,10 @@ fn a_proxy_that_cannot_be_used_is_named_by_its_variable_and_not_by_its_value() {
     assert!(!format!("{error} {error:?}").contains("secret"));
 }
 
-/// The certificate authorities are read from the process's own environment, which tests of one process share; so this one
-/// starts itself again in an environment that names a file without any.
 #[test]
 fn a_machine_without_certificate_authorities_cannot_check_a_server() {
-    if std::env::var_os(INSIDE).is_none() {
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args([
-            "--exact",
-            "error::tests::a_machine_without_certificate_authorities_cannot_check_a_server",
-        ]);
-        again
-            .env(INSIDE, "1")
-            .env("SSL_CERT_FILE", "/dev/null")
-            .env_remove("SSL_CERT_DIR");
-        let output = again.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let this = "error::tests::a_machine_without_certificate_authorities_cannot_check_a_server";
+    if alone(this, ("SSL_CERT_FILE", "/dev/null")) {
         return;
     }
     let error = refused(at("https://model.test"), &[]);

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use orchestrator_testkit::Timeline;
 use parking_lot::Mutex;
 use proptest::sample::Index;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer};
 use std::{
     collections::VecDeque,
     sync::{
@@ -15,6 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio_rustls::TlsAcceptor;
 
 /// Hands out prepared connections one by one; when none is left, it never connects.
 #[derive(Default)]
@@ -177,6 +180,34 @@ impl Peer {
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     let patience = tokio::time::timeout(Duration::from_secs(86_400), future);
     patience.await.expect("the other side does its part")
+}
+
+/// A server's certificate and the authority that a client needs to trust it.
+pub(crate) struct Identity {
+    pub(crate) acceptor: TlsAcceptor,
+    pub(crate) roots: RootCertStore,
+    /// The authority's certificate as a file holds it.
+    pub(crate) pem: String,
+}
+
+/// Of a server by this name.
+pub(crate) fn identity(name: &str) -> Identity {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).unwrap();
+    let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let mut config = config
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let pem = cert.pem();
+    Identity { acceptor, roots, pem }
 }
 
 /// Cuts `input` at `places`; they may come in any order and fall together.

@@ -15,6 +15,7 @@ mod breaker;
 mod leaving;
 mod retries;
 mod timeouts;
+mod tls;
 mod upstream;
 
 /// A worker of `provider` after `change`; pauses between tries are a tenth of the usual ones.

@@ -1,39 +1,18 @@
-use super::super::{EndpointError, proxy::Proxies};
+use super::super::{
+    EndpointError,
+    fixtures::{Identity, identity},
+    proxy::Proxies,
+};
 use super::*;
 use http::HeaderValue;
 use parking_lot::Mutex;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer};
+use rustls::RootCertStore;
 use std::sync::Arc;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     time::Instant,
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
-
-/// A server's certificate and the authority that a client needs to trust it.
-struct Identity {
-    acceptor: TlsAcceptor,
-    roots: RootCertStore,
-}
-
-fn identity(name: &str) -> Identity {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(cert.der().clone()).unwrap();
-    let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let mut config = config
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    Identity { acceptor, roots }
-}
+use tokio_rustls::server::TlsStream;
 
 /// The server of an endpoint that trusts `roots`.
 fn server(url: &str, roots: &RootCertStore) -> Hop {

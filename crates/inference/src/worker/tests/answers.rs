@@ -184,3 +184,33 @@ async fn calls_beyond_the_slots_wait_for_one() {
     );
     assert!(server.stats().peak <= 3);
 }
+
+#[tokio::test]
+async fn calls_retries_and_tokens_are_counted() {
+    let server = ModelServer::following(Script::failing(503).then(2, Script::default()));
+    let registry = Registry::new();
+    let config = WorkerConfig {
+        base_url: Some(server.url()),
+        ..WorkerConfig::usual(ProviderName::Ollama)
+    };
+    let general = orchestrator_resilience::Config {
+        retry_base_ms: 1,
+        ..Default::default()
+    };
+    let parts = (world(1), Metrics::register(&registry).unwrap());
+    let spec = WorkerSpec::new("w", config, &Config::default(), &general, parts);
+    let worker = spec.for_core(0, &|_| None).unwrap();
+    assert_eq!(answer(&worker, &streamed("x")).await.unwrap().1, 3);
+    let value = |name: &str, label: &str| {
+        let families = registry.gather();
+        let family = families.iter().find(|family| family.name() == name).unwrap();
+        let has_label =
+            |metric: &&prometheus::proto::Metric| metric.get_label().iter().any(|pair| pair.value() == label);
+        let metric = family.get_metric().iter().find(has_label).unwrap();
+        metric.get_counter().get_value()
+    };
+    assert_eq!(value("orchestrator_upstream_calls_total", "upstream_error"), 2.0);
+    assert_eq!(value("orchestrator_upstream_calls_total", "ok"), 1.0);
+    assert!(value("orchestrator_tokens_total", "input") > 0.0);
+    assert_eq!(value("orchestrator_tokens_total", "output"), 4.0);
+}

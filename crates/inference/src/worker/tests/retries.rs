@@ -166,7 +166,7 @@ async fn a_rest_longer_than_the_longest_pause_is_told_and_not_slept_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_breaker_that_opens_between_two_tries_ends_them() {
+async fn a_breaker_that_opens_between_two_tries_ends_them_with_what_the_last_one_came_to() {
     let connections = [status(500, ""), status(500, ""), good("unheard")];
     let touchy = |config: &mut WorkerConfig| {
         config.resilience.retry_attempts = Some(9);
@@ -175,7 +175,7 @@ async fn a_breaker_that_opens_between_two_tries_ends_them() {
     let story = story(streamed("x"), &connections, touchy).await;
     let text = story.to_string();
     assert!(text.contains("server 2: asked") && !text.contains("server 3"), "{text}");
-    assert!(text.contains("failed breaker_open"), "{text}");
+    assert!(text.contains("failed upstream_error"), "{text}");
 }
 
 /// Milliseconds from the start at which each call of a worker that always fails was made.

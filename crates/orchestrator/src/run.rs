@@ -19,7 +19,7 @@ pub fn run(Loaded { config, warnings }: Loaded) -> Result<(), OrchestratorError>
         what: "a runtime",
         source,
     })?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let wiring = Wiring::new(&config)?;
         for warning in warnings {
@@ -39,7 +39,10 @@ pub fn run(Loaded { config, warnings }: Loaded) -> Result<(), OrchestratorError>
             drained = drain(&cores, &director, (shutdown.pre_stop(), shutdown.drain())) => drained,
             () = signals.next() => Err(OrchestratorError::Interrupted),
         }
-    })
+    });
+    // An index that is being built is for nobody now.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Still takes requests for `pre_stop`; then finishes what runs within `grace`, and drops what is left.

@@ -139,7 +139,7 @@ fn test_code_may_panic_and_what_only_looks_like_it_may_not() {
 mod tests { fn f() { None::<u8>.unwrap(); } }
 #[cfg(all(test, sim_loom))]
 fn g() { panic!() }
-#[cfg(any(test, feature = "testing"))]
+#[cfg(any(test, all(unix, test)))]
 impl S { fn h() { a[0] } }
 #[test]
 fn i() { todo!() }
@@ -161,6 +161,10 @@ fn shipped_4() { panic!() }
 #[cfg(test)] use std::fmt; fn shipped_6() { panic!() }
 #[cfg(all(unix, not(test)))]
 fn shipped_7() { panic!() }
+#[cfg(any(test, feature = "testing"))]
+fn shipped_8() { panic!() }
+#[cfg(any())]
+fn shipped_9() { panic!() }
 "##;
     scan(
         code,
@@ -174,7 +178,9 @@ fn shipped_7() { panic!() }
             crates/a/src/lib.rs:24: panic!
             crates/a/src/lib.rs:25: panic!
             crates/a/src/lib.rs:27: panic!
-            8 places in shipped code may panic
+            crates/a/src/lib.rs:29: panic!
+            crates/a/src/lib.rs:31: panic!
+            10 places in shipped code may panic
         "#]],
     );
 }

@@ -156,7 +156,7 @@ fn shipped() {
 use std::fmt;
 #[cfg(all(test, sim_loom))]
 mod a;
-#[cfg(any(test, feature = \"x\"))]
+#[cfg(any(test, all(test, unix)))]
 impl<A, B> S<A, B> {
     fn f() {}
 }

@@ -161,8 +161,8 @@ impl Module {
     }
 }
 
-/// Whether an attribute keeps its node out of every build but that of the tests: `#[cfg(test)]`, also within `all` and
-/// `any`, and `#[test]` of any maker.
+/// Whether an attribute keeps its node out of every build but that of the tests: `#[cfg(test)]`, also as one of `all` or as
+/// each of `any`, and `#[test]` of any maker.
 pub(super) fn is_for_tests(attribute: &Attribute) -> bool {
     let path = attribute.path();
     let is_test = path.segments.last().is_some_and(|segment| segment.ident == "test");
@@ -173,11 +173,16 @@ pub(super) fn is_for_tests(attribute: &Attribute) -> bool {
 fn means_test(predicate: &Meta) -> bool {
     match predicate {
         Meta::Path(path) => path.is_ident("test"),
-        Meta::List(list) if list.path.is_ident("all") || list.path.is_ident("any") => {
+        Meta::List(list) => {
             let inner = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-            inner.is_ok_and(|inner| inner.iter().any(means_test))
+            let inner = inner.unwrap_or_default();
+            match list.path.get_ident().map(ToString::to_string).as_deref() {
+                Some("all") => inner.iter().any(means_test),
+                Some("any") => !inner.is_empty() && inner.iter().all(means_test),
+                _ => false,
+            }
         }
-        _ => false,
+        Meta::NameValue(_) => false,
     }
 }
 

@@ -11,6 +11,8 @@
 )]
 
 mod program;
+mod python;
 
 pub use orchestrator_testkit::client::{Call, Http, get, post};
 pub use program::{Ended, Program};
+pub use python::{python, run};

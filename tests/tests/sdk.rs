@@ -1,60 +1,15 @@
-//! The official OpenAI SDK, from PyPI in a venv that this test makes, against the program.
+//! The official OpenAI SDK, against the program.
 #![allow(clippy::unwrap_used, reason = "a fault in here shall end the test")]
 
-use orchestrator_e2e::Program;
+use orchestrator_e2e::{Program, python, run};
 use orchestrator_testkit::{ModelServer, Script};
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
-
-const OPENAI: &str = "openai==3.52.0";
-
-fn run(program: impl AsRef<Path>, arguments: &[&str]) {
-    let done = Command::new(program.as_ref()).args(arguments).output().unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&done.stdout),
-        String::from_utf8_lossy(&done.stderr),
-    );
-    assert!(
-        done.status.success(),
-        "{} {arguments:?}:\n{out}{err}",
-        program.as_ref().display()
-    );
-}
-
-/// Python with the SDK, made once beside the program and used again.
-fn python() -> PathBuf {
-    let venv = Program::path().parent().unwrap().join("python-sdk");
-    let python = venv.join("bin/python");
-    let has_sdk = Command::new(&python)
-        .args(["-c", "import openai"])
-        .output()
-        .is_ok_and(|done| done.status.success());
-    if !has_sdk {
-        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/tools.sh");
-        let package = format!(
-            "source {} && debian_package python3-venv python3 -c 'import ensurepip, venv'",
-            tools.display()
-        );
-        run("bash", &["-c", &package]);
-        run("python3", &["-m", "venv", venv.to_str().unwrap()]);
-        run(
-            &python,
-            &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", OPENAI],
-        );
-    }
-    python
-}
+use std::path::Path;
 
 /// Runs a script of `python/` against the program.
 fn sdk(script: &str, program: &Program) {
-    // Tests run side by side; one of them makes the venv.
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
     let url = format!("http://{}/v1", program.address);
-    run(PYTHON.get_or_init(python), &[script.to_str().unwrap(), &url]);
+    run(python(), &[script.to_str().unwrap(), &url]);
 }
 
 /// The events of a call of a tool, in pieces as OpenAI sends them.

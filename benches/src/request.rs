@@ -1,7 +1,7 @@
 //! What the benchmarks of the request path work on.
 
 use bytes::Bytes;
-use orchestrator_core::{Chunk, Cx, Head, Ledger, Live, Priority, Request, RequestId, Tier, answer};
+use orchestrator_core::{Blocking, Chunk, Cx, Head, Ledger, Live, Priority, Request, RequestId, Tier, answer};
 use orchestrator_dedup::Dedup;
 use orchestrator_dialect::{Protocol, chat::EventWriter, reader::Reader};
 use orchestrator_resilience::Guard;
@@ -31,7 +31,12 @@ pub fn body(bytes: usize) -> Bytes {
 pub fn shared(bytes: usize) -> (Dedup, Cx, Box<Request>) {
     let ledger = Ledger::generous();
     let metrics = orchestrator_dedup::Metrics::register(&Registry::new()).expect("a new registry");
-    let dedup = Dedup::new(Live::fixed(Default::default()), ledger.clone(), metrics);
+    let dedup = Dedup::new(
+        Live::fixed(Default::default()),
+        ledger.clone(),
+        metrics,
+        Blocking::new(1),
+    );
     let (writer, client) = answer(Instant::now() + Duration::from_secs(60), Priority::Normal, ledger);
     // The client stays, or nobody would want the work.
     std::mem::forget(client);
@@ -84,6 +89,7 @@ pub fn chunks() -> (EventWriter, Head, Vec<Chunk>) {
         created: 1_700_000_000,
         attempts: 1,
         grounding: Vec::new(),
+        waited: Duration::ZERO,
     };
     let writer = EventWriter::new(RequestId::mint(0, [0; 10]), 1_700_000_000, false);
     (writer, head, chunks)

@@ -108,6 +108,7 @@ impl Bench {
                 Live::fixed(Default::default()),
                 ledger.clone(),
                 dedup_metrics,
+                blocking.clone(),
             )),
             gate: Gate::new(95, Live::fixed(LanesConfig::default()), metrics),
             rag: Arc::new(Rag::new(Default::default(), None, rag_metrics.clone())),
@@ -244,17 +245,18 @@ impl Clients {
 async fn run<S: Stage>(
     what: &str,
     stage: &S,
-    prepare: impl FnMut() -> (Cx, Answer, Box<Request>),
+    mut job: impl FnMut() -> (Cx, Answer, Box<Request>),
     body: impl Fn(Box<Request>) -> S::In,
 ) -> Result<(), Failure> {
-    measure(what, prepare, |(mut cx, client, request)| {
-        let body = body(request);
-        async move {
-            let flow = stage.run(&mut cx, body).await?;
-            drop((cx, client));
-            match flow {
-                Flow::Next(_) | Flow::Done(_) | Flow::Join(..) => Ok(()),
-            }
+    let prepare = || {
+        let (cx, client, request) = job();
+        (cx, client, body(request))
+    };
+    measure(what, prepare, |(mut cx, client, body)| async move {
+        let flow = stage.run(&mut cx, body).await?;
+        drop((cx, client));
+        match flow {
+            Flow::Next(_) | Flow::Done(_) | Flow::Join(..) => Ok(()),
         }
     })
     .await
@@ -323,6 +325,7 @@ fn reply() -> Reply {
         created: 0,
         attempts: 1,
         grounding: Vec::new(),
+        waited: Duration::ZERO,
     };
     let events = stream::iter([Ok(batch)]).boxed();
     Reply { head, events }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Whether passages are put into the prompt.
+    /// Whether passages are put into the prompt, and a prompt is fitted to the model's window; off, requests are sent as they
+    /// came.
     pub enabled: bool,
     /// The system message that carries the passages, in Jinja; it sees `passages`, each with `source` and `text`, and the
     /// `question`. It stands before the conversation, so that the client's own turns stay as they came.

@@ -3,7 +3,7 @@
 
 use crate::{
     Config, Error,
-    count::{Counter, ceiling, conversation},
+    count::{Counter, ceiling},
     fit::{Window, shorten},
     model::context_window,
     template::Template,
@@ -12,7 +12,7 @@ use orchestrator_core::{
     Blocking, Cx, Failure, Flow, Grounded, Message, Passage, Prompt, Request, Role, Stage, StageName, Text,
 };
 use smallvec::smallvec;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Makes prompts.
 #[derive(Debug)]
@@ -72,7 +72,10 @@ impl Stage for Assemble {
             .filter(|window| maker.enabled && ceiling > window.room());
         match window {
             Some(window) => {
-                let fitted = self.blocking.run(move || maker.fit(request, passages, window));
+                // Lives as long as this future, which is dropped when nobody wants the prompt any more.
+                let interest = Arc::new(());
+                let held = Arc::downgrade(&interest);
+                let fitted = self.blocking.run(move || maker.fit(request, passages, window, held));
                 fitted.await?.map(Flow::Next)
             }
             None => Ok(Flow::Next(prompt(request, grounding, &passages))),
@@ -101,19 +104,25 @@ impl Maker {
     }
 
     /// The prompt with as many of the passages, and then of the conversation's turns, as fit: the worst passage goes first,
-    /// and all of them before any turn.
-    fn fit(&self, mut request: Box<Request>, passages: Vec<Passage>, mut window: Window) -> Result<Prompt, Failure> {
-        let counter = Counter::of(self.model(&request));
+    /// and all of them before any turn. Once nobody holds `interest` the prompt is no good, but soon done.
+    fn fit(
+        &self,
+        mut request: Box<Request>,
+        passages: Vec<Passage>,
+        mut window: Window,
+        interest: Weak<()>,
+    ) -> Result<Prompt, Failure> {
+        let counter = Counter::of(self.model(&request), window.tokens, interest);
         if let Some(tools) = request.original.field("tools") {
             window.beside = counter.text(tools);
         }
-        let turns: Vec<u64> = request.messages.iter().map(|message| counter.turn(message)).collect();
-        let left = window.room().saturating_sub(conversation(turns.iter().copied()));
-        let (best, grounding) = self.best(&request, &passages, |message| counter.turn(message) <= left)?;
-        // With a passage in it, all of the conversation has found its room.
-        let shortened = grounding.is_none() && shorten(&mut request.messages, &turns, window)?;
+        let left = shorten(&mut request.messages, window, |message| counter.turn(message))?;
+        let (best, grounding) = match left {
+            Some(left) => self.best(&request, &passages, |message| counter.turn(message) <= left)?,
+            None => Default::default(),
+        };
         let mut prompt = prompt(request, grounding, best);
-        prompt.rewritten |= shortened;
+        prompt.rewritten |= left.is_none();
         Ok(prompt)
     }
 

@@ -37,7 +37,11 @@ impl Template {
                 ErrorKind::OutOfFuel => "The server's prompt template takes too long for this request.",
                 _ => "The server's prompt template does not fit this request.",
             };
-            Failure::new(Code::Internal, text).with_source(error)
+            // The engine's own text may quote what it was given; the log gets the kind alone.
+            Failure::new(Code::Internal, text).with_source(Error::Template {
+                line: error.line().unwrap_or(1),
+                reason: error.kind().to_string(),
+            })
         };
         let passages: Vec<_> = passages
             .iter()

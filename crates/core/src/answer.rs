@@ -155,11 +155,14 @@ impl AnswerWriter {
 }
 
 impl Drop for AnswerWriter {
+    /// Work that is dropped while somebody waits for it was lost by a fault of ours. What is dropped at its deadline was not,
+    /// though a listener on another core, whose clock ticks apart, may not have seen its own deadline yet.
     fn drop(&mut self) {
-        if self.log.is_some() {
-            let abandoned = Failure::new(Code::Internal, "The request was given up by a fault of the server.");
-            self.end(Ending::Over(Err(abandoned)));
-        }
+        let Some(log) = &self.log else { return };
+        let is_late = log.wanted_until(None).is_some_and(|until| until <= Instant::now());
+        let abandoned = || Failure::new(Code::Internal, "The request was given up by a fault of the server.");
+        let failure = if is_late { late() } else { abandoned() };
+        self.end(Ending::Over(Err(failure)));
     }
 }
 
@@ -224,6 +227,12 @@ impl Answer {
         self
     }
 
+    /// Hands over the place among the requests in flight to whoever sends on what was heard: a request is in flight
+    /// until its client has taken all of it.
+    pub fn unload(&mut self) -> Option<InFlight> {
+        self.in_flight.take()
+    }
+
     /// The index of the next chunk, from 0.
     pub fn position(&self) -> usize {
         self.next
@@ -244,9 +253,13 @@ impl Answer {
         self.log.ended().and_then(Result::ok)
     }
 
-    /// A reference that keeps the log.
+    /// A reference that keeps the log that is heard: the other one as soon as this listener was sent over.
     pub fn downgrade(&self) -> AnswerRef {
-        AnswerRef(self.log.clone())
+        let mut log = self.log.clone();
+        while let Some(to) = log.joined() {
+            log = to;
+        }
+        AnswerRef(log)
     }
 
     /// Waits until it is decided where the answer comes from. Losing the future loses nothing.
@@ -296,11 +309,12 @@ impl Answer {
                 .as_mut()
                 .poll(cx)
         );
-        Poll::Ready(Failure::new(
-            Code::DeadlineExceeded,
-            "The request's deadline has passed.",
-        ))
+        Poll::Ready(late())
     }
+}
+
+fn late() -> Failure {
+    Failure::new(Code::DeadlineExceeded, "The request's deadline has passed.")
 }
 
 impl Drop for Answer {

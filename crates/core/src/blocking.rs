@@ -19,14 +19,15 @@ impl Blocking {
 
     /// Runs `work`. Dropping the future before it started cancels it; afterwards it runs on and keeps its place.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-        let gone = |_| Failure::new(Code::Internal, "The server could not run a computation.");
-        let permit = self.0.clone().acquire_owned().await.map_err(|_| gone(()))?;
+        let gone = || Failure::new(Code::Internal, "The server could not run a computation.");
+        let permit = self.0.clone().acquire_owned().await.map_err(|_| gone())?;
         let task = tokio::task::spawn_blocking(move || {
             let result = work();
             drop(permit);
             result
         });
-        task.await.map_err(|error| gone(()).with_source(error))
+        // A panic is logged where it happens; its message may hold content, so it is no cause here.
+        task.await.map_err(|_| gone())
     }
 }
 

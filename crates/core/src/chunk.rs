@@ -8,6 +8,9 @@ use std::sync::Arc;
 /// All that has arrived since the last look, in order; never empty.
 pub type Chunks = Vec<Arc<Chunk>>;
 
+/// What the frame of a tool call weighs, its id and its name among it.
+const TOOL_CALL: usize = 64;
+
 /// One event of a worker.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chunk {
@@ -77,11 +80,25 @@ impl Chunk {
         self.deltas.iter().any(|delta| !matches!(delta.kind, Kind::Usage(_)))
     }
 
-    /// The bytes that this chunk keeps alive, roughly.
+    /// The bytes that this chunk keeps alive, roughly. A text that is a slice of the event is counted with it.
     pub fn weight(&self) -> usize {
-        let event = self.event.as_ref().map_or(0, |event| event.data.len());
-        let deltas = self.deltas.iter().map(|delta| delta.kind.weight());
-        deltas.fold(event.saturating_add(size_of::<Chunk>()), usize::saturating_add)
+        let event = self.event.as_ref().map_or(&[] as &[u8], |event| &event.data);
+        let deltas = self.deltas.iter().map(|delta| delta.kind.weight(event));
+        deltas.fold(event.len().saturating_add(size_of::<Chunk>()), usize::saturating_add)
+    }
+
+    /// What can be kept of a chunk that is too heavy: no event, its texts in order as far as they fit into `room` bytes,
+    /// and its usage. The choices that it finishes are finished by length, for nobody can say that nothing is missing.
+    pub(crate) fn cut_to(&self, room: usize) -> Chunk {
+        let mut room = room.saturating_sub(size_of::<Chunk>());
+        let cut = |delta: &Delta| {
+            let kind = delta.kind.cut_to(&mut room)?;
+            Some(Delta { kind, ..*delta })
+        };
+        Chunk {
+            event: None,
+            deltas: self.deltas.iter().filter_map(cut).collect(),
+        }
     }
 }
 
@@ -106,13 +123,56 @@ impl Delta {
 // === impl Kind ===
 
 impl Kind {
-    fn weight(&self) -> usize {
+    fn weight(&self, event: &[u8]) -> usize {
         match self {
-            Kind::Text(text) | Kind::Reasoning(text) | Kind::Refusal(text) => text.len(),
-            Kind::ToolCall { arguments, .. } => arguments.len().saturating_add(64),
+            Kind::Text(text) | Kind::Reasoning(text) | Kind::Refusal(text) => own_weight(text, event),
+            Kind::ToolCall { arguments, .. } => own_weight(arguments, event).saturating_add(TOOL_CALL),
             Kind::Finish(_) | Kind::Usage(_) => 0,
         }
     }
+
+    /// As much as fits into `room`, which is gone after the first that does not fit whole: no text goes on behind a gap.
+    fn cut_to(&self, room: &mut usize) -> Option<Kind> {
+        match self {
+            Kind::Text(text) => take(text, room).map(Kind::Text),
+            Kind::Reasoning(text) => take(text, room).map(Kind::Reasoning),
+            Kind::Refusal(text) => take(text, room).map(Kind::Refusal),
+            Kind::ToolCall {
+                index,
+                id,
+                name,
+                arguments,
+            } => {
+                let left = room.checked_sub(TOOL_CALL);
+                *room = left.unwrap_or(0);
+                left.map(|_| Kind::ToolCall {
+                    index: *index,
+                    id: id.as_deref().map(Text::from),
+                    name: name.as_deref().map(Text::from),
+                    arguments: take(arguments, room).unwrap_or_default(),
+                })
+            }
+            Kind::Finish(_) => Some(Kind::Finish(FinishReason::Length)),
+            Kind::Usage(usage) => Some(Kind::Usage(*usage)),
+        }
+    }
+}
+
+/// What a text keeps alive beside its event.
+fn own_weight(text: &Text, event: &[u8]) -> usize {
+    let is_shared = event.as_ptr_range().contains(&text.as_bytes().as_ptr());
+    if is_shared { 0 } else { text.len() }
+}
+
+/// A copy of as much of the text as there is room for, so that what it was a slice of can go; `None` when that is nothing.
+fn take(text: &Text, room: &mut usize) -> Option<Text> {
+    let (taken, rest) = text.split_at_checked(text.floor_char_boundary(*room))?;
+    *room = if rest.is_empty() {
+        room.saturating_sub(taken.len())
+    } else {
+        0
+    };
+    (!taken.is_empty()).then(|| Text::from(taken))
 }
 
 #[cfg(test)]

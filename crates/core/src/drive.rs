@@ -120,7 +120,9 @@ impl<S: Stage> Driven<S> {
             let Job { mut cx, body } = job;
             let started = Instant::now();
             let flow = self.stage.run(&mut cx, body).await;
-            place.0.metrics.worked(started.elapsed());
+            let took = started.elapsed();
+            place.0.metrics.worked(took);
+            cx.worked(S::NAME, took);
             match flow {
                 Ok(Flow::Next(body)) => return self.next.pass(Job { cx, body }).await,
                 Ok(Flow::Join(answer, cache)) => cx.writer.join(answer, cache),

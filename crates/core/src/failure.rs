@@ -255,7 +255,7 @@ impl Failure {
         self.with(|inner| inner.retry_after = Some(pause))
     }
 
-    /// Keeps the cause for the log; callers never see it.
+    /// Keeps the cause for the log, so it may hold neither content nor a secret; callers never see it.
     pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         self.with(|inner| inner.source = Some(Arc::new(source)))
     }
@@ -268,6 +268,33 @@ impl Failure {
     /// The text that the caller may read; holds no secret and no content.
     pub fn public(&self) -> &str {
         &self.0.public
+    }
+
+    /// The text as the log may hold it. What a worker says, or what we say of a client's input, may repeat content and is
+    /// left out.
+    pub fn loggable(&self) -> &str {
+        match (self.0.code.blame(), self.0.code) {
+            (Blame::Client, _) | (_, Code::RateLimited | Code::UpstreamError) => {
+                "its words are not logged, since they may repeat content"
+            }
+            _ => &self.0.public,
+        }
+    }
+
+    /// The causes, each followed by its own, joined by `: `; for the log.
+    pub fn causes(&self) -> Option<String> {
+        let mut cause = self.source()?;
+        let mut text = cause.to_string();
+        while let Some(next) = cause.source() {
+            let words = next.to_string();
+            // Many errors tell their cause at their own end.
+            if !text.ends_with(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
+            cause = next;
+        }
+        Some(text)
     }
 
     /// The place in the request that is at fault.

@@ -82,7 +82,8 @@ impl Log {
         }
     }
 
-    /// Appends what fits, in order; `false` when the rest does not.
+    /// Appends what fits, in order; `false` when the rest does not. Of the first that does not fit its texts are kept as
+    /// far as they do; see [`Chunk::cut_to`].
     pub(crate) fn append(&self, chunks: impl IntoIterator<Item = Chunk>) -> bool {
         self.append_within(self.ledger.max_answer_bytes(), chunks)
     }
@@ -95,15 +96,7 @@ impl Log {
     fn append_within(&self, max_bytes: usize, chunks: impl IntoIterator<Item = Chunk>) -> bool {
         self.change(|state| {
             let before = state.bytes;
-            let fits = chunks.into_iter().all(|chunk| {
-                let bytes = state.bytes.saturating_add(chunk.weight());
-                let fits = bytes <= max_bytes;
-                if fits {
-                    state.bytes = bytes;
-                    state.chunks.push(Shared::new(chunk));
-                }
-                fits
-            });
+            let fits = chunks.into_iter().all(|chunk| state.push(chunk, max_bytes));
             self.ledger.add(state.bytes.saturating_sub(before));
             fits
         })
@@ -134,6 +127,14 @@ impl Log {
     pub(crate) fn ended(&self) -> Option<Result<End, Failure>> {
         match &self.state.lock().end {
             Some(Ending::Over(end)) => Some(end.clone()),
+            _ => None,
+        }
+    }
+
+    /// The log that its listeners were sent over to.
+    pub(crate) fn joined(&self) -> Option<Arc<Log>> {
+        match &self.state.lock().end {
+            Some(Ending::Joined { to, .. }) => Some(to.clone()),
             _ => None,
         }
     }
@@ -251,6 +252,21 @@ impl Drop for Log {
 // === impl State ===
 
 impl State {
+    /// Appends a chunk, or what can be kept of it; whether all of it fitted.
+    fn push(&mut self, chunk: Chunk, max_bytes: usize) -> bool {
+        let (weight, room) = (chunk.weight(), max_bytes.saturating_sub(self.bytes));
+        if weight > room {
+            let part = chunk.cut_to(room);
+            if !part.deltas.is_empty() {
+                self.push(part, usize::MAX);
+            }
+            return false;
+        }
+        self.bytes = self.bytes.saturating_add(weight);
+        self.chunks.push(Shared::new(chunk));
+        true
+    }
+
     fn add(&mut self, until: Instant) -> usize {
         self.listeners.insert(Listener { until, waker: None })
     }
@@ -316,3 +332,6 @@ mod lock {
 
 #[cfg(all(test, sim_loom))]
 mod interleavings;
+#[cfg(test)]
+#[cfg(not(sim_loom))]
+mod tests;

@@ -2,7 +2,7 @@
 
 use crate::{Chunk, Failure, FinishReason, Text, Usage};
 use futures_util::stream::BoxStream;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A running call: what is known of it, and its events as they come.
 ///
@@ -32,6 +32,8 @@ pub struct Head {
     pub attempts: u32,
     /// The sources of the passages that the answer is grounded in.
     pub grounding: Vec<Text>,
+    /// How long it waited at the gate and for the worker, all tries included; [`Cx::head`](crate::Cx::head) fills it in.
+    pub waited: Duration,
 }
 
 /// The tiers of a route, the first tried first.

@@ -1,7 +1,7 @@
 //! A stage of the line: one method, typed at both ends.
 
 use crate::{Answer, AnswerRef, AnswerWriter, Cache, Chunk, End, Failure, Head, Priority, RequestId};
-use std::{any::Any, fmt, future::Future};
+use std::{any::Any, fmt, future::Future, time::Duration};
 use tokio::time::Instant;
 
 /// A step in the life of a request. It holds domain sentences and nothing else: [`drive`](crate::drive) runs the loop,
@@ -62,6 +62,7 @@ pub struct Cx {
     id: RequestId,
     pub(crate) writer: AnswerWriter,
     choices: u32,
+    waited: Duration,
     carried: Option<Box<dyn Any + Send + Sync>>,
 }
 
@@ -102,6 +103,7 @@ impl Cx {
             id,
             writer,
             choices: 1,
+            waited: Duration::ZERO,
             carried: None,
         }
     }
@@ -111,9 +113,17 @@ impl Cx {
         self.id
     }
 
-    /// Says what is known of the answer; listeners see it with the first chunk.
+    /// Says what is known of the answer; listeners see it with the first chunk, and in it how long the request has waited.
     pub fn head(&mut self, head: Head) {
-        self.writer.head(head);
+        let waited = self.waited;
+        self.writer.head(Head { waited, ..head });
+    }
+
+    /// `stage` has worked on the request for so long: at the gate and at the call it waits for others.
+    pub(crate) fn worked(&mut self, stage: StageName, took: Duration) {
+        if matches!(stage, StageName::Gate | StageName::Inference) {
+            self.waited = self.waited.saturating_add(took);
+        }
     }
 
     /// Says where the answer comes from.

@@ -26,6 +26,7 @@ pub(crate) fn head(id: &'static str) -> Head {
         created: 1_700_000_000,
         attempts: 1,
         grounding: Vec::new(),
+        waited: std::time::Duration::ZERO,
     }
 }
 

@@ -4,6 +4,9 @@ use crate::json::Str;
 use orchestrator_core::{Chunk, Delta, Dialect, Event, Text};
 use smallvec::SmallVec;
 
+/// The longest id and model that a worker may tell, in bytes: they go into logs and headers.
+const MAX_NAME: usize = 256;
+
 /// What an event says.
 pub(crate) type Deltas = SmallVec<[Delta; 1]>;
 
@@ -60,11 +63,12 @@ impl Protocol {
 impl Meta {
     /// Learns what is not known yet; later events repeat the first.
     pub(crate) fn learn(&mut self, data: &Text, id: Str<'_>, model: Str<'_>, created: u64) {
+        let name = |said: Str<'_>| said.shared(data).filter(|name| name.len() <= MAX_NAME);
         if self.id.is_empty() {
-            self.id = id.shared(data).unwrap_or_default();
+            self.id = name(id).unwrap_or_default();
         }
         if self.model.is_empty() {
-            self.model = model.shared(data).unwrap_or_default();
+            self.model = name(model).unwrap_or_default();
         }
         if self.created == 0 {
             self.created = created;

@@ -222,6 +222,7 @@ fn head() -> Head {
         created: 5,
         attempts: 1,
         grounding: Vec::new(),
+        waited: std::time::Duration::ZERO,
     }
 }
 

@@ -74,6 +74,7 @@ fn hear(protocol: Protocol, stream: &str) -> String {
         created: 0,
         attempts: 1,
         grounding: Vec::new(),
+        waited: std::time::Duration::ZERO,
     };
     let mut end = End {
         finish: FinishReason::Stop,

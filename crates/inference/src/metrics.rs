@@ -1,6 +1,6 @@
 //! What calls show, by worker.
 
-use orchestrator_core::{Chunk, Failure, Kind, Usage};
+use orchestrator_core::{Blame, Chunk, Code, Failure, Kind, Usage};
 use orchestrator_telemetry::buckets;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 use std::time::Duration;
@@ -24,6 +24,15 @@ pub(crate) struct WorkerMetrics {
     first_token: Histogram,
     tokens_in: IntCounter,
     tokens_out: IntCounter,
+}
+
+/// The tokens of one reply. A worker may tell after each chunk what the call has used so far, so only the last usage
+/// counts: once, when the reply is over or dropped.
+#[derive(Debug)]
+pub(crate) struct Spent {
+    tokens_in: IntCounter,
+    tokens_out: IntCounter,
+    usage: Usage,
 }
 
 // === impl Metrics ===
@@ -56,7 +65,11 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// The metrics of `worker`; those that blame it are shown from now on.
     pub(crate) fn worker(&self, worker: &str) -> WorkerMetrics {
+        for code in Code::ALL.into_iter().filter(|code| code.blame() == Blame::Upstream) {
+            self.calls.with_label_values(&[worker, code.as_str()]);
+        }
         WorkerMetrics {
             worker: worker.to_owned(),
             calls: self.calls.clone(),
@@ -82,24 +95,40 @@ impl WorkerMetrics {
             .inc();
     }
 
-    /// Counts the usage that chunks tell; a call tells it once, at its end.
-    pub(crate) fn used(&self, chunks: &[Chunk]) {
-        let usages = chunks
-            .iter()
-            .flat_map(|chunk| &chunk.deltas)
-            .filter_map(|delta| match delta.kind {
-                Kind::Usage(usage) => Some(usage),
-                _ => None,
-            });
-        if let Some(Usage {
-            prompt_tokens,
-            completion_tokens,
-            ..
-        }) = usages.last()
-        {
-            self.tokens_in.inc_by(prompt_tokens);
-            self.tokens_out.inc_by(completion_tokens);
+    /// Tokens of prompts and of answers so far.
+    #[cfg(test)]
+    pub(crate) fn tokens(&self) -> (u64, u64) {
+        (self.tokens_in.get(), self.tokens_out.get())
+    }
+
+    /// Counts the tokens of one reply.
+    pub(crate) fn spent(&self) -> Spent {
+        Spent {
+            tokens_in: self.tokens_in.clone(),
+            tokens_out: self.tokens_out.clone(),
+            usage: Usage::default(),
         }
+    }
+}
+
+// === impl Spent ===
+
+impl Spent {
+    /// Takes note of the usage that chunks tell.
+    pub(crate) fn hear(&mut self, chunks: &[Chunk]) {
+        let kinds = chunks.iter().flat_map(|chunk| &chunk.deltas).map(|delta| &delta.kind);
+        for kind in kinds {
+            if let Kind::Usage(usage) = kind {
+                self.usage = *usage;
+            }
+        }
+    }
+}
+
+impl Drop for Spent {
+    fn drop(&mut self) {
+        self.tokens_in.inc_by(self.usage.prompt_tokens);
+        self.tokens_out.inc_by(self.usage.completion_tokens);
     }
 }
 

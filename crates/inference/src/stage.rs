@@ -24,7 +24,7 @@ impl Stage for Inference {
 
     async fn run(&self, cx: &mut Cx, prompt: Prompt) -> Result<Flow<Reply>, Failure> {
         cx.expect_choices(prompt.request.params.choices.unwrap_or(1));
-        self.model.call(&prompt).await.map(Flow::Next)
+        self.model.call(cx, &prompt).await.map(Flow::Next)
     }
 }
 

@@ -30,6 +30,10 @@ use link::Link;
 use pool::Pool;
 use request::Origin;
 use std::{fmt, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// A kept connection that the server has closed breaks within a round trip; one that breaks later had taken the request.
+const STALE: Duration = Duration::from_secs(1);
 
 /// The connections to one endpoint. Used from one runtime; as many requests run at once as callers send.
 pub(crate) struct Wire {
@@ -65,16 +69,17 @@ impl Wire {
 
     /// Sends a request and waits for the head of its answer.
     ///
-    /// A kept connection that turns out to be dead before a byte of the answer is replaced by a new one, once; a new
-    /// one never is. Dropping the future closes the connection.
+    /// A kept connection that turns out to be dead at once, before a byte of the answer, is replaced by a new one, once; a
+    /// new one never is, nor one that took the request and broke later. Dropping the future closes the connection.
     ///
     /// # Errors
     /// Each of [`WireError`] but [`WireError::BodyTooLarge`].
     pub(crate) async fn send(&self, request: Outgoing<'_>) -> Result<Incoming, WireError> {
         let head = request.head(&self.origin)?;
         if let Some(link) = self.pool.take() {
+            let began = Instant::now();
             match self.exchange(link, &head, &request).await {
-                Err(Broken { nothing_came: true, .. }) => {}
+                Err(Broken { nothing_came: true, .. }) if began.elapsed() < STALE => {}
                 done => return done.map_err(|broken| broken.error),
             }
         }

@@ -3,14 +3,14 @@
 use crate::{
     Error, Metrics, ProviderName, UpstreamStream, WorkerConfig,
     call::{Answered, Patience, Server},
-    metrics::WorkerMetrics,
+    metrics::{Spent, WorkerMetrics},
     provider::{Echo, Provider, provider},
     wire::{Endpoint, Wire},
 };
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use http::{HeaderName, HeaderValue};
-use orchestrator_core::{Chunk, Env, Failure, Head, Model, Prompt, Reply, Text, Tier};
+use orchestrator_core::{Blame, Chunk, Cx, Env, Failure, Head, Model, Prompt, Reply, RequestId, Text, Tier};
 use orchestrator_dialect::request::Target;
 use orchestrator_resilience::{Attempts, Guard, Pause, Permit};
 use parking_lot::Mutex;
@@ -132,10 +132,29 @@ impl Worker {
                 Ok((permit, answered))
             }
             Err(failure) => {
-                permit.failed(&failure);
+                let failure = permit.failed(failure);
                 self.metrics.failed(&failure);
+                self.log_failed(prompt.request.id, attempts.made(), &failure);
                 Err(failure)
             }
+        }
+    }
+
+    /// The access log has what a client did wrong; what is wrong with the worker is for whoever runs it.
+    fn log_failed(&self, request_id: RequestId, attempt: u32, failure: &Failure) {
+        let (worker, code, status) = (&*self.spec.name, failure.code().as_str(), failure.status());
+        match failure.code().blame() {
+            Blame::Client => tracing::debug!(%request_id, worker, attempt, code, status, "a call was refused"),
+            _ => tracing::warn!(
+                %request_id,
+                worker,
+                attempt,
+                code,
+                status,
+                causes = failure.causes(),
+                "a call failed: {}",
+                failure.loggable(),
+            ),
         }
     }
 
@@ -173,20 +192,20 @@ impl Worker {
             created: answered.meta.created,
             attempts: attempts.made(),
             grounding: prompt.grounding.clone(),
+            waited: Duration::ZERO,
         }
     }
 
     /// The reply, in whose stream the permit rides.
     fn reply(&self, head: Head, permit: Permit, answered: Answered) -> Reply {
-        let metrics = self.metrics.clone();
-        let observe = move |batch: &Result<Vec<Chunk>, Failure>, permit: &mut Permit| match batch {
-            Ok(chunks) => metrics.used(chunks),
-            Err(failure) => permit.failed(failure),
+        let observe = |batch: Result<Vec<Chunk>, Failure>, (permit, spent): &mut (Permit, Spent)| {
+            let chunks = batch.map_err(|failure| permit.failed(failure))?;
+            spent.hear(&chunks);
+            Ok(chunks)
         };
         let batches = stream::iter([Ok(answered.first)]).chain(answered.rest);
-        let events = batches.scan(permit, move |permit, batch| {
-            observe(&batch, permit);
-            std::future::ready(Some(batch))
+        let events = batches.scan((permit, self.metrics.spent()), move |call, batch| {
+            std::future::ready(Some(observe(batch, call)))
         });
         Reply {
             head,
@@ -197,7 +216,7 @@ impl Worker {
 
 #[async_trait]
 impl Model for Worker {
-    async fn call(&self, prompt: &Prompt) -> Result<Reply, Failure> {
+    async fn call(&self, cx: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
         let mut attempts = Attempts::new(self.spec.guard.config());
         let mut last = None;
         loop {
@@ -214,7 +233,8 @@ impl Model for Worker {
                 Some(last) if attempts.made() == made => return Err(last),
                 _ => failure,
             };
-            let next = attempts.after(&failure, Instant::now(), prompt.request.deadline, &mut *self.rng.lock());
+            let now = Instant::now();
+            let next = attempts.after(&failure, now, cx.deadline().unwrap_or(now), &mut *self.rng.lock());
             match next {
                 Pause::Never => return Err(failure),
                 Pause::For(pause) => {

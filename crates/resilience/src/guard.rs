@@ -205,12 +205,23 @@ impl Permit {
         self.tell(Outcome::Success, false);
     }
 
-    /// The call has failed, before its first token or after it.
-    pub fn failed(&mut self, failure: &Failure) {
-        if failure.code() == Code::RateLimited {
-            let mut state = self.guard.0.state.lock();
-            state.rest.begin(failure.retry_after(), Instant::now());
+    /// The call has failed, before its first token or after it. What comes back is for the client: after a 429 it says how
+    /// long the worker rests, also where the worker did not.
+    pub fn failed(&mut self, failure: Failure) -> Failure {
+        self.settle(&failure);
+        match failure.code() {
+            Code::RateLimited => self.rest(failure),
+            _ => failure,
         }
+    }
+
+    fn rest(&self, failure: Failure) -> Failure {
+        let (mut state, now) = (self.guard.0.state.lock(), Instant::now());
+        state.rest.begin(failure.retry_after(), now);
+        failure.with_retry_after(state.rest.left(now))
+    }
+
+    fn settle(&mut self, failure: &Failure) {
         let outcome = Outcome::from(failure);
         match self.told {
             None => {

@@ -34,7 +34,7 @@ async fn fail(guard: &Guard) {
         .admit()
         .await
         .unwrap()
-        .failed(&Failure::new(Code::UpstreamConnect, "refused"));
+        .failed(Failure::new(Code::UpstreamConnect, "refused"));
 }
 
 #[tokio::test(start_paused = true)]

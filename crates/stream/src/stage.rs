@@ -5,6 +5,7 @@ use orchestrator_core::{
     Chunk, Code, Cx, Delta, End, Failure, Filtered, FinishReason, Flow, Kind, Stage, StageName, Usage,
 };
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     future::poll_fn,
     task::{Context, Poll},
@@ -30,7 +31,10 @@ struct Source {
 /// What the chunks so far say about the end of the answer.
 #[derive(Debug, Default)]
 struct Outcome {
+    /// Of the first choice.
     finish: Option<FinishReason>,
+    /// The choices beside the first that have begun and are not finished.
+    others: BTreeSet<u32>,
     usage: Option<Usage>,
 }
 
@@ -47,8 +51,8 @@ impl Stage for Stream {
         let mut outcome = Outcome::default();
         loop {
             let chunks = source.gather().await;
-            chunks.iter().for_each(|chunk| outcome.see(chunk));
-            if !chunks.is_empty() && !cx.push(chunks) {
+            // The chunks are seen as they are appended, for nobody hears those after the first that does not fit.
+            if !chunks.is_empty() && !cx.push(chunks.into_iter().inspect(|chunk| outcome.see(chunk))) {
                 return Ok(Flow::Done(cut(cx, outcome)));
             }
             if let Some(over) = source.over {
@@ -62,9 +66,19 @@ impl Stage for Stream {
     }
 }
 
-/// Tells listeners that the answer reached its limit on bytes.
+/// Tells listeners that the answer reached its limit on bytes, for each choice that is not finished yet.
 fn cut(cx: &mut Cx, outcome: Outcome) -> End {
-    cx.cut(Delta::first(Kind::Finish(FinishReason::Length)).into());
+    let finish = |choice| Delta {
+        choice,
+        kind: Kind::Finish(FinishReason::Length),
+    };
+    let last = Chunk {
+        event: None,
+        deltas: outcome.open().map(finish).collect(),
+    };
+    if last.has_content() {
+        cx.cut(last);
+    }
     End {
         finish: FinishReason::Length,
         usage: outcome.usage,
@@ -116,11 +130,19 @@ impl Outcome {
     fn see(&mut self, chunk: &Chunk) {
         for delta in &chunk.deltas {
             match delta.kind {
-                Kind::Finish(reason) if delta.choice == 0 => self.finish = Some(reason),
                 Kind::Usage(usage) => self.usage = Some(usage),
-                _ => {}
+                Kind::Finish(reason) if delta.choice == 0 => self.finish = Some(reason),
+                Kind::Finish(_) => _ = self.others.remove(&delta.choice),
+                _ if delta.choice == 0 => {}
+                _ => _ = self.others.insert(delta.choice),
             }
         }
+    }
+
+    /// The choices that are not finished; the first is one of them before it has begun.
+    fn open(&self) -> impl Iterator<Item = u32> {
+        let first = self.finish.is_none().then_some(0);
+        first.into_iter().chain(self.others.iter().copied())
     }
 
     fn end(self) -> Result<End, Failure> {

@@ -27,5 +27,5 @@ mod world;
 
 pub use model_server::{ModelServer, Script};
 pub use timeline::Timeline;
-pub use words::{chat, collect, prompt, request, text_of};
+pub use words::{chat, collect, cx, prompt, request, text_of};
 pub use world::world;

@@ -6,7 +6,7 @@ pub use call::Call;
 
 use async_trait::async_trait;
 use call::{Played, play};
-use orchestrator_core::{Failure, Head, Prompt, Reply, Tier};
+use orchestrator_core::{Cx, Failure, Head, Prompt, Reply, Tier};
 use parking_lot::Mutex;
 use std::{
     fmt,
@@ -108,7 +108,7 @@ impl Model {
 
 #[async_trait]
 impl orchestrator_core::Model for Model {
-    async fn call(&self, prompt: &Prompt) -> Result<Reply, Failure> {
+    async fn call(&self, _: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
         let said = prompt.request.messages.last().map(|message| message.text());
         let nth = {
             let mut prompts = self.0.prompts.lock();
@@ -125,6 +125,7 @@ impl orchestrator_core::Model for Model {
             created: 0,
             attempts: 1,
             grounding: prompt.grounding.clone(),
+            waited: std::time::Duration::ZERO,
         };
         let events = play(call, running).await?;
         Ok(Reply { head, events })

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use futures_util::StreamExt;
 use orchestrator_core::{
-    Answer, Chunk, Dialect, End, Failure, Field, Kind, Message, Original, Params, Priority, Prompt, Request, RequestId,
-    Reuse, Role, Text,
+    Answer, Chunk, Cx, Dialect, End, Failure, Field, Kind, Ledger, Message, Original, Params, Priority, Prompt,
+    Request, RequestId, Reuse, Role, Text, answer,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -35,6 +35,15 @@ pub fn prompt(text: &str) -> Prompt {
         rewritten: false,
         grounding: Vec::new(),
     }
+}
+
+/// A request's way through the line, and the client who waits until then.
+pub fn cx(until: Instant) -> (Cx, Answer) {
+    let (writer, client) = answer(until, Priority::Normal, Ledger::generous());
+    (
+        Cx::new(RequestId::mint(MINTED.fetch_add(1, Relaxed), [0; 10]), writer),
+        client,
+    )
 }
 
 /// A request with this body in the form of OpenAI's Chat Completions.

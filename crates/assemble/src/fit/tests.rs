@@ -28,10 +28,10 @@ fn window(tokens: u64) -> Window {
 /// The places of the turns that are left in a window for so many of them.
 fn left(roles: &str, room: u64) -> Option<Vec<usize>> {
     let mut messages = turns(roles);
-    let counts = vec![5; messages.len()];
-    let done = shorten(&mut messages, &counts, window(3 + 5 * room)).ok()?;
+    let left = shorten(&mut messages, window(3 + 5 * room), |_| 5).ok()?;
     let places: Vec<usize> = messages.iter().map(|message| message.text().parse().unwrap()).collect();
-    assert_eq!(done, places.len() < roles.len());
+    let all_stay = places.len() == roles.len();
+    assert_eq!(left, all_stay.then(|| 5 * (room - places.len() as u64)));
     Some(places)
 }
 
@@ -70,6 +70,27 @@ fn an_answer_before_any_question_is_an_exchange_of_its_own() {
 fn a_conversation_without_a_question_may_go_but_for_its_frame() {
     assert_eq!(left("saa", 1), Some(vec![0]));
     assert_eq!(left("", 0), Some(vec![]));
+}
+
+/// A body may hold more than a million messages; a tenth of them shows it.
+#[test]
+fn no_more_turns_are_counted_than_the_window_can_hold() {
+    let counted = |roles: &str, times: usize| {
+        let mut messages: Vec<Message> = turns(roles).iter().cycle().take(times * roles.len()).cloned().collect();
+        let looks = std::cell::Cell::new(0);
+        let tokens = |_: &Message| {
+            looks.set(looks.get() + 1);
+            5
+        };
+        let fits = shorten(&mut messages, window(3 + 5 * 4), tokens).map_err(|failure| failure.code());
+        (fits, messages.len(), looks.get())
+    };
+    let too_long = Err(Code::ContextLengthExceeded);
+    // The last question and its answer, one exchange before it, and a turn that is one too many.
+    assert_eq!(counted("ua", 100_000), (Ok(None), 4, 5));
+    assert_eq!(counted("a", 100_000), (Ok(None), 0, 5));
+    assert_eq!(counted("s", 100_000), (too_long, 100_000, 5));
+    assert_eq!(counted("ua", 2), (Ok(Some(0)), 4, 4));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 use super::*;
+use crate::count::tests::counter;
 use orchestrator_core::{Code, Ledger, Priority, RequestId, answer};
-use orchestrator_testkit::{chat, request};
+use orchestrator_testkit::{chat, cx, request};
 use proptest::{collection::vec, prelude::*};
-use std::time::Duration;
+use std::{future::Future, task::Poll, time::Duration};
 use tokio::time::Instant;
 
 fn passages() -> Vec<Passage> {
@@ -210,8 +211,8 @@ async fn what_must_stay_and_does_not_fit_is_refused_with_both_numbers() {
     );
     assert_eq!(
         failure.public(),
-        "This model's context window is 100 tokens, but the messages take 214 and 0 are asked for the answer. Shorten the \
-         messages or ask for less."
+        "This model's context window is 100 tokens, but the messages take at least 214 and 0 are asked for the answer. \
+         Shorten the messages or ask for less."
     );
 }
 
@@ -237,6 +238,31 @@ async fn the_windows_of_known_models_are_known_also_by_the_name_that_the_worker_
     assert_eq!(run("llama", None).await, Ok(()), "nobody knows its window");
 }
 
+/// A count of so many blanks takes many times as long as this test may.
+#[tokio::test]
+async fn a_count_stops_and_gives_its_place_back_when_the_client_has_left() {
+    let blocking = Blocking::new(1);
+    let config = Config {
+        context_window: Some(100_000_000),
+        ..Config::default()
+    };
+    let assemble = Assemble::build(&config, Target::default(), blocking.clone()).unwrap();
+    let blanks = " ".repeat(32 << 20);
+    let body =
+        format!(r#"{{"model":"gpt-4o","max_tokens":99999000,"messages":[{{"role":"user","content":"{blanks}"}}]}}"#);
+    let long = Grounded {
+        request: Box::new(chat(body)),
+        passages: Vec::new(),
+    };
+    let (mut cx, _client) = cx(Instant::now() + Duration::from_secs(600));
+    let mut run = Box::pin(assemble.run(&mut cx, long));
+    let waits = std::future::poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx).is_pending()));
+    assert!(waits.await);
+    drop(run);
+    let next = tokio::time::timeout(Duration::from_secs(10), blocking.run(|| ())).await;
+    assert_eq!(next, Ok(Ok(())));
+}
+
 /// What is left when passages go one by one from the end until the prompt fits, the plain way; `None` when turns must go.
 fn plainly(config: &Config, request: &Request, passages: &[Passage]) -> Option<usize> {
     let template = Template::parse(&config.template).unwrap();
@@ -249,7 +275,8 @@ fn plainly(config: &Config, request: &Request, passages: &[Passage]) -> Option<u
 }
 
 fn conversation_of<'a>(turns: impl Iterator<Item = &'a Message>) -> u64 {
-    crate::count::conversation(turns.map(|message| Counter::Estimate.turn(message)))
+    let counter = counter("local");
+    crate::count::conversation(turns.map(|message| counter.turn(message)))
 }
 
 proptest! {

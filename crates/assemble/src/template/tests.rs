@@ -37,6 +37,18 @@ fn a_name_that_does_not_exist_is_a_failure_and_not_an_empty_text() {
 }
 
 #[test]
+fn the_log_hears_where_a_template_failed_and_nothing_of_what_it_was_given() {
+    for (template, kind) in [
+        ("\n{{ pasages }}", "undefined value"),
+        ("\n{% include question %}", "template not found"),
+    ] {
+        let failure = Template::parse(template).unwrap().render(&[], "a secret").unwrap_err();
+        let causes = failure.causes().unwrap();
+        assert_eq!(causes, format!("the template is not valid in line 2: {kind}"));
+    }
+}
+
+#[test]
 fn a_template_cannot_run_for_ever() {
     let template = Template::parse("{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}");
     let failure = template.map(|template| template.render(&[], "?").unwrap_err());

@@ -118,6 +118,16 @@ async fn a_writer_dropped_before_its_end_fails_the_answer_as_our_fault() {
     assert_eq!(all(answer).await, ("a".into(), Some(Code::Internal)));
 }
 
+/// The work may be on another core, whose timer went off a moment before the listener's.
+#[tokio::test(start_paused = true)]
+async fn work_that_was_dropped_at_its_deadline_ended_by_it_and_by_no_fault() {
+    let (mut writer, answer) = answer_for(LONG);
+    writer.push([text("a")]);
+    sleep(LONG).await;
+    drop(writer);
+    assert_eq!(all(answer).await, ("a".into(), Some(Code::DeadlineExceeded)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_waiting_listener_is_woken_by_chunks_by_the_end_and_by_nothing_else() {
     let (mut writer, answer) = answer_for(LONG);
@@ -156,6 +166,7 @@ async fn what_is_known_of_an_answer_is_there_with_its_first_chunk() {
         created: 7,
         attempts: 2,
         grounding: vec!["a.md".into()],
+        waited: Duration::ZERO,
     };
     writer.head(head.clone());
     writer.push([text("a")]);

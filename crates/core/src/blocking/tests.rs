@@ -38,6 +38,7 @@ async fn a_panic_fails_its_own_request_and_gives_the_place_back() {
     let failure = pool.run(|| -> u8 { panic!("boom") }).await.unwrap_err();
     assert_eq!(failure.code(), Code::Internal);
     assert!(!failure.public().contains("boom"));
+    assert_eq!(failure.causes(), None, "a panic's message may hold content");
     assert_eq!(pool.run(|| 1).await, Ok(1));
 }
 

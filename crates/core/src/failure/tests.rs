@@ -76,6 +76,67 @@ fn the_cause_is_for_the_log_and_never_in_the_text() {
     assert!(Failure::new(Code::Internal, "").source().is_none());
 }
 
+/// An error that wraps another and tells it, or leaves it to [`Error::source`].
+#[derive(Debug)]
+struct Wrapped(&'static str, Option<Box<Wrapped>>);
+
+impl fmt::Display for Wrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Wrapped {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|cause| cause as &(dyn Error + 'static))
+    }
+}
+
+#[test]
+fn causes_are_told_from_the_nearest_to_the_last_and_none_twice() {
+    let chain = |words: &[&'static str]| {
+        let wrap = |inner, word: &&'static str| Some(Box::new(Wrapped(word, inner)));
+        let outermost = words.iter().rev().fold(None, wrap).unwrap();
+        Failure::new(Code::Internal, "").with_source(*outermost).causes()
+    };
+    let table: [(&[&str], &str); 3] = [
+        (&["refused"], "refused"),
+        (
+            &["cannot connect", "refused", "errno 111"],
+            "cannot connect: refused: errno 111",
+        ),
+        (
+            &["cannot connect: refused", "refused", "errno 111"],
+            "cannot connect: refused: errno 111",
+        ),
+    ];
+    for (words, expected) in table {
+        assert_eq!(chain(words).as_deref(), Some(expected), "{words:?}");
+    }
+    assert_eq!(Failure::new(Code::Internal, "").causes(), None);
+}
+
+#[test]
+fn words_that_may_be_a_workers_or_repeat_a_clients_are_not_for_the_log() {
+    let ours = |code: &Code| Failure::new(*code, "said").loggable() == "said";
+    let told: Vec<&str> = Code::ALL.into_iter().filter(ours).map(Code::as_str).collect();
+    let expected = [
+        "server_is_overloaded",
+        "server_draining",
+        "breaker_open",
+        "upstream_credentials",
+        "upstream_connect",
+        "upstream_protocol",
+        "upstream_truncated",
+        "first_token_timeout",
+        "idle_timeout",
+        "retrieval_failed",
+        "deadline_exceeded",
+        "internal_error",
+    ];
+    assert_eq!(told, expected);
+}
+
 #[test]
 fn a_change_to_a_copy_leaves_the_other_as_it_was() {
     let one = Failure::new(Code::RateLimited, "wait");

@@ -19,6 +19,7 @@ fn a_reply_prints_what_is_known_and_none_of_what_it_says() {
         created: 1,
         attempts: 2,
         grounding: Vec::new(),
+        waited: std::time::Duration::ZERO,
     };
     let said = futures_util::stream::iter([Ok(vec![Chunk::text("a secret")])]).boxed();
     let printed = format!("{:?}", Reply { head, events: said });

@@ -12,6 +12,19 @@ fn permit() -> (std::sync::Weak<()>, Arc<()>) {
     (Arc::downgrade(&permit), permit)
 }
 
+fn head() -> Head {
+    Head {
+        worker: "w".into(),
+        tier: Tier::Secondary,
+        id: "id".into(),
+        model: "m".into(),
+        created: 1,
+        attempts: 2,
+        grounding: vec!["doc".into()],
+        waited: Duration::ZERO,
+    }
+}
+
 #[test]
 fn stages_have_these_names_in_the_order_of_the_line() {
     let names = StageName::ALL.map(StageName::as_str);
@@ -52,15 +65,7 @@ async fn a_request_carries_one_permit_the_last() {
 #[tokio::test(start_paused = true)]
 async fn what_a_stage_says_is_what_the_client_hears() {
     let (mut cx, mut client) = cx(LONG);
-    let head = Head {
-        worker: "w".into(),
-        tier: Tier::Secondary,
-        id: "id".into(),
-        model: "m".into(),
-        created: 1,
-        attempts: 2,
-        grounding: vec!["doc".into()],
-    };
+    let head = head();
     cx.cache(Cache::Bypass);
     cx.head(head.clone());
     assert!(cx.push([Chunk::text("a"), Chunk::text("b")]));
@@ -70,6 +75,26 @@ async fn what_a_stage_says_is_what_the_client_hears() {
     assert!(heard.iter().map(|chunk| &**chunk).eq(&["a", "b", "c"].map(Chunk::text)));
     assert_eq!(client.head().as_deref(), Some(&head));
     assert_eq!(cx.id(), RequestId::mint(0, [0; 10]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_tells_how_long_the_request_waited_for_others_and_not_for_us() {
+    let (mut cx, mut client) = cx(LONG);
+    for (stage, millis) in StageName::ALL
+        .into_iter()
+        .zip([1, 20, 300, 4_000, 50_000, 600_000, 7_000_000])
+    {
+        cx.worked(stage, Duration::from_millis(millis));
+    }
+    cx.head(head());
+    cx.push([Chunk::text("a")]);
+    client.next().await.unwrap().unwrap();
+    let waited = client.head().map(|head| head.waited);
+    assert_eq!(
+        waited,
+        Some(Duration::from_millis(50_020)),
+        "at the gate and for the worker"
+    );
 }
 
 #[tokio::test(start_paused = true)]

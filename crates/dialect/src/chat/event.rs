@@ -93,7 +93,29 @@ struct Details {
     reasoning_tokens: Count,
 }
 
-/// Reads the JSON of one event; `meta` learns what it says of the answer. An event that says nothing we know is passed on.
+// === impl Raw ===
+
+impl Raw<'_> {
+    /// Whether clients can read it as it is: some servers leave out what SDKs rely on, or end in words that OpenAI does not
+    /// have.
+    fn is_sound(&self, whole: bool) -> bool {
+        let choices = self.choices.as_ref();
+        choices.is_some_and(|choices| choices.iter().all(|choice| choice.is_sound(whole)))
+    }
+}
+
+// === impl Choice ===
+
+impl Choice<'_> {
+    fn is_sound(&self, whole: bool) -> bool {
+        let mut calls = self.delta.iter().flat_map(|said| said.tool_calls.iter().flatten());
+        let is_placed = whole || (self.index.0.is_some() && calls.all(|call| call.index.0.is_some()));
+        is_placed && is_finish_reason(self.finish_reason.get())
+    }
+}
+
+/// Reads the JSON of one event; `meta` learns what it says of the answer. An event that clients could not read goes on only
+/// by what it says.
 pub(crate) fn read_event(data: &Text, meta: &mut Meta) -> Result<Chunk, Failure> {
     read(data, meta, false)
 }
@@ -132,6 +154,7 @@ fn read(data: &Text, meta: &mut Meta, whole: bool) -> Result<Chunk, Failure> {
     if raw.object.get() == "error" {
         return Err(failure(data));
     }
+    let is_sound = raw.is_sound(whole);
     meta.learn(data, raw.id, raw.model, raw.created.0.unwrap_or(0));
     let mut deltas = Deltas::new();
     for (position, choice) in (0..).zip(raw.choices.unwrap_or_default()) {
@@ -139,7 +162,10 @@ fn read(data: &Text, meta: &mut Meta, whole: bool) -> Result<Chunk, Failure> {
     }
     let usage = raw.usage.and_then(read_usage);
     deltas.extend(usage.map(|usage| Delta::first(Kind::Usage(usage))));
-    Ok(Protocol::Chat.chunk(data, deltas, whole))
+    Ok(match is_sound {
+        true => Protocol::Chat.chunk(data, deltas, whole),
+        false => Chunk { event: None, deltas },
+    })
 }
 
 fn read_choice(data: &Text, raw: Choice<'_>, position: u32, deltas: &mut Deltas) -> Result<(), Failure> {
@@ -180,6 +206,14 @@ fn call_delta(data: &Text, index: u32, id: Str<'_>, function: Function<'_>) -> K
 /// An index that is missing, or is none, is the position in the array.
 fn index(index: Count, position: u32) -> u32 {
     index.0.and_then(|index| index.try_into().ok()).unwrap_or(position)
+}
+
+/// OpenAI's own words, and none.
+fn is_finish_reason(word: &str) -> bool {
+    matches!(
+        word,
+        "" | "stop" | "length" | "tool_calls" | "content_filter" | "function_call"
+    )
 }
 
 /// A worker's word for the finish; a word that OpenAI does not know counts as `stop`, unless it means that there was none.

@@ -13,6 +13,10 @@ use std::borrow::Cow;
 const MAX_CHOICES: u64 = 128;
 /// The most tokens that a request may ask for; more is a mistake, and many servers count in 32 bits.
 const MAX_TOKENS: u64 = i32::MAX as u64;
+/// The most messages of a request: beyond what any window holds, each would only cost memory and time.
+const MAX_MESSAGES: usize = 100_000;
+/// The longest name of a model, in bytes: it goes into logs and headers.
+const MAX_MODEL: usize = 256;
 /// The roles that a message may have, in words.
 const ROLES: &str = "system, developer, user, assistant, tool or function";
 
@@ -62,6 +66,10 @@ pub fn parse_request(body: Bytes) -> Result<Parsed, Failure> {
         let text = "`messages` must hold at least one message.";
         return Err(Failure::invalid("messages", text));
     }
+    if scan.messages.len() > MAX_MESSAGES {
+        let text = format!("`messages` must hold at most {MAX_MESSAGES} messages.");
+        return Err(Failure::invalid("messages", text));
+    }
     let messages = (0..)
         .zip(&scan.messages)
         .map(|(i, element)| message(&whole, i, element));
@@ -109,9 +117,14 @@ impl View {
 }
 
 fn model(whole: &Text, value: &str) -> Result<Text, Failure> {
-    let name = string(value).filter(|name| !name.is_empty());
-    name.map(|name| shared(whole, name))
-        .ok_or_else(|| wrong("model", "the name of a model", value))
+    let name = string(value).filter(|name| (1..=MAX_MODEL).contains(&name.len()));
+    name.map(|name| shared(whole, name)).ok_or_else(|| {
+        wrong(
+            "model",
+            &format!("the name of a model, at most {MAX_MODEL} bytes"),
+            value,
+        )
+    })
 }
 
 fn number(at: &str, value: &str, most: u64) -> Result<u64, Failure> {

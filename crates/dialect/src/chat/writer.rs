@@ -65,12 +65,13 @@ impl EventWriter {
     fn pass(&mut self, event: &Event, deltas: &[Delta], emit: &mut impl FnMut(&[u8])) {
         let tells_usage = deltas.iter().any(|delta| matches!(delta.kind, Kind::Usage(_)));
         if deltas.iter().all(|delta| matches!(delta.kind, Kind::Usage(_))) {
-            // Either a mere role, or the usage alone: only its choices tell.
+            // Either a mere role, or the usage alone: only its choices tell. Clients take it that there is a first choice,
+            // unless they asked for the usage.
             let choices = choices_of(&event.data);
-            if choices.is_empty() && tells_usage && !self.include_usage {
+            if choices.is_empty() && !(tells_usage && self.include_usage) {
                 return;
             }
-            self.usage_sent |= choices.is_empty() && tells_usage;
+            self.usage_sent |= choices.is_empty();
             choices.into_iter().for_each(|choice| _ = self.begin(choice));
         }
         for delta in deltas {

@@ -1,6 +1,6 @@
 use super::*;
 use expect_test::expect;
-use orchestrator_core::{Code, Delta};
+use orchestrator_core::Delta;
 use prometheus::{Encoder, TextEncoder};
 
 /// All families but the guards', as a scraper reads them, without those that are still at zero.
@@ -69,18 +69,50 @@ fn the_time_to_the_first_token_is_kept_in_the_buckets_that_all_such_times_have()
 }
 
 #[test]
-fn usage_is_counted_once_however_often_a_batch_tells_it() {
+fn the_last_usage_of_a_reply_counts_once_however_often_it_is_told() {
     let registry = Registry::new();
     let worker = Metrics::register(&registry).unwrap().worker("w");
-    worker.used(&[Chunk::text("no usage here")]);
-    worker.used(&[usage(7, 1), Chunk::text("x"), usage(7, 3)]);
-    worker.used(&[usage(0, 2)]);
-    let page = page(&registry);
+    for replies in [
+        vec![vec![Chunk::text("no usage here")]],
+        vec![
+            vec![usage(7, 1), Chunk::text("x"), usage(7, 3)],
+            vec![usage(7, 5)],
+            vec![],
+        ],
+        vec![vec![usage(1, 0)], vec![Chunk::text("then silence")]],
+    ] {
+        let mut spent = worker.spent();
+        replies.iter().for_each(|chunks| spent.hear(chunks));
+    }
     expect![[r#"
-        orchestrator_tokens_total{direction="input",worker="w"} 7
+        orchestrator_tokens_total{direction="input",worker="w"} 8
         orchestrator_tokens_total{direction="output",worker="w"} 5
     "#]]
-    .assert_eq(&page);
+    .assert_eq(&page(&registry));
+}
+
+#[test]
+fn what_may_go_wrong_at_a_worker_is_shown_before_it_does() {
+    let registry = Registry::new();
+    Metrics::register(&registry).unwrap().worker("w");
+    let families = registry.gather();
+    let calls = families.iter().find(|family| family.name().ends_with("calls_total"));
+    let outcomes = calls.unwrap().get_metric().iter().map(|metric| {
+        assert_eq!(metric.get_counter().get_value(), 0.0);
+        metric.get_label()[0].value()
+    });
+    let expected = [
+        "first_token_timeout",
+        "idle_timeout",
+        "ok",
+        "rate_limit_exceeded",
+        "upstream_connect",
+        "upstream_credentials",
+        "upstream_error",
+        "upstream_protocol",
+        "upstream_truncated",
+    ];
+    assert_eq!(outcomes.collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -7,12 +7,13 @@ use crate::{
     wire::fixtures::{Act, soon, world as pipes},
 };
 use futures_util::{TryStreamExt, future::join_all};
-use orchestrator_testkit::{ModelServer, Timeline, chat, prompt, text_of, world};
+use orchestrator_testkit::{ModelServer, Timeline, chat, cx, prompt, text_of, world};
 use prometheus::Registry;
 
 mod answers;
 mod breaker;
 mod leaving;
+mod logged;
 mod retries;
 mod timeouts;
 mod tls;
@@ -68,16 +69,22 @@ fn streamed(text: &str) -> Prompt {
     }
 }
 
+/// Calls the worker for a client that waits until the request's deadline.
+async fn call(worker: &Worker, prompt: &Prompt) -> Result<Reply, Failure> {
+    let (cx, _client) = cx(prompt.request.deadline);
+    worker.call(&cx, prompt).await
+}
+
 /// Text and calls of a request.
 async fn answer(worker: &Worker, prompt: &Prompt) -> Result<(String, u32), Failure> {
-    let reply = worker.call(prompt).await?;
+    let reply = call(worker, prompt).await?;
     let batches: Vec<Vec<Chunk>> = reply.events.try_collect().await?;
     Ok((text_of(batches.iter().flatten()), reply.head.attempts))
 }
 
 /// Calls, listens to the end and writes down what is heard.
 async fn hear(worker: &Worker, prompt: &Prompt, timeline: &Timeline) {
-    let reply = match worker.call(prompt).await {
+    let reply = match call(worker, prompt).await {
         Ok(reply) => reply,
         Err(failure) => return timeline.note(format_args!("failed {}", failure.code().as_str())),
     };

@@ -43,6 +43,7 @@ fn reply(events: impl Stream<Item = Item> + Send + 'static) -> Reply {
         created: 0,
         attempts: 1,
         grounding: Vec::new(),
+        waited: Duration::ZERO,
     };
     Reply {
         head,

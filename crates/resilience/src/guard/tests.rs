@@ -32,7 +32,7 @@ fn limited(seconds: u64) -> Failure {
 }
 
 async fn fail(guard: &Guard) {
-    guard.admit().await.unwrap().failed(&broken());
+    guard.admit().await.unwrap().failed(broken());
 }
 
 async fn refused(guard: &Guard) -> Failure {
@@ -109,7 +109,7 @@ async fn a_stream_that_breaks_later_counts_once() {
     );
     let mut permit = guard.admit().await.unwrap();
     permit.first_token();
-    permit.failed(&Failure::new(Code::UpstreamTruncated, "cut"));
+    permit.failed(Failure::new(Code::UpstreamTruncated, "cut"));
     assert_eq!(guard.state(), State::Open);
 }
 
@@ -117,7 +117,7 @@ async fn a_stream_that_breaks_later_counts_once() {
 async fn a_worker_that_asks_for_a_rest_gets_it_and_its_breaker_stays_closed() {
     let (guard, _) = guard(quick(), 4);
     for _ in 0..5 {
-        guard.admit().await.unwrap().failed(&limited(3));
+        guard.admit().await.unwrap().failed(limited(3));
         let refusal = refused(&guard).await;
         assert_eq!(
             (refusal.code(), refusal.retry_after()),
@@ -126,4 +126,20 @@ async fn a_worker_that_asks_for_a_rest_gets_it_and_its_breaker_stays_closed() {
         tokio::time::advance(Duration::from_secs(3)).await;
     }
     assert_eq!(guard.state(), State::Closed);
+}
+
+/// A 429 without a word for how long: a second, then two; with one, what the server says.
+#[tokio::test(start_paused = true)]
+async fn a_client_hears_how_long_the_worker_rests() {
+    let (guard, _) = guard(Config::default(), 9);
+    let mut permits = Vec::new();
+    for _ in 0..3 {
+        permits.push(guard.admit().await.unwrap());
+    }
+    let mut told = |failure| permits.pop().unwrap().failed(failure).retry_after();
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!(told(Failure::new(Code::RateLimited, "429")), seconds(1));
+    assert_eq!(told(limited(3)), seconds(3));
+    assert_eq!(told(limited(1)), seconds(3), "the longer rest stands");
+    assert_eq!(guard.admit().await.unwrap_err().retry_after(), seconds(3));
 }

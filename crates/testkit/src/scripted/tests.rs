@@ -5,9 +5,14 @@ use futures_util::{FutureExt, StreamExt};
 use orchestrator_core::{Chunk, Code, FinishReason, Model as _};
 use std::panic::AssertUnwindSafe;
 
+fn far() -> (orchestrator_core::Cx, orchestrator_core::Answer) {
+    crate::cx(tokio::time::Instant::now() + std::time::Duration::from_secs(600))
+}
+
 /// Calls the model and writes down what comes when.
 async fn hear(timeline: &Timeline, model: &Model) {
-    let call = AssertUnwindSafe(model.call(&prompt("hello"))).catch_unwind().await;
+    let (cx, _client) = far();
+    let call = AssertUnwindSafe(model.call(&cx, &prompt("hello"))).catch_unwind().await;
     let mut reply = match call {
         Ok(Ok(reply)) => reply,
         Ok(Err(failure)) => return timeline.note(format_args!("call failed: {}", failure.code().as_str())),
@@ -86,8 +91,9 @@ async fn failures_before_and_after_the_first_token_differ_and_the_last_script_st
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_counts_as_dropped_wherever_it_stood() {
     let model = Model::following([Call::new().hang(), Call::new().text("a").hang()]);
-    assert!(model.call(&prompt("a")).now_or_never().is_none());
-    let reply = model.call(&prompt("b")).await.unwrap();
+    let (cx, _client) = far();
+    assert!(model.call(&cx, &prompt("a")).now_or_never().is_none());
+    let reply = model.call(&cx, &prompt("b")).await.unwrap();
     assert_eq!((model.running(), model.dropped()), (1, 1));
     drop(reply);
     assert_eq!((model.running(), model.dropped(), model.peak()), (0, 2, 1));

@@ -31,6 +31,30 @@ async fn a_follower_hears_the_leader_from_the_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reference_to_a_follower_is_to_the_log_that_it_hears() {
+    let (mut leading, leader, mut follower) = followed();
+    let (second, mut late) = answer_for(LONG);
+    send_over(second, &follower);
+    let kept = [follower.downgrade().weak(), late.downgrade().weak()];
+    leading.push([text("a")]);
+    // From here on the own logs of both followers are gone.
+    assert_eq!(
+        (hear(&mut follower), hear(&mut late)),
+        (Some(Some(Ok("a".into()))), Some(Some(Ok("a".into()))))
+    );
+    for weak in &kept {
+        let (again, _) = weak
+            .upgrade()
+            .unwrap()
+            .join(leader.deadline(), Priority::Normal)
+            .unwrap();
+        assert_eq!(hear(&mut { again }), Some(Some(Ok("a".into()))));
+    }
+    drop((leading, leader, follower, late));
+    assert!(kept.iter().all(|weak| weak.upgrade().is_none()), "it keeps nothing");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_follower_that_waits_is_told_of_the_move() {
     let (mut leading, leader) = answer_for(LONG);
     let (following, follower) = answer_for(LONG);

@@ -162,14 +162,42 @@ fn usage_is_read_and_counts_that_cannot_be_are_ignored() {
 #[test]
 fn events_that_say_nothing_we_know_are_passed_on() {
     for json in [
-        "{}",
-        r#"{"choices":null}"#,
         r#"{"choices":[],"prompt_filter_results":[{}]}"#,
         r#"{"error":null,"choices":[]}"#,
+        r#"{"choices":[{"index":0,"delta":{"odd":1}}]}"#,
     ] {
         let chunk = event(json).unwrap();
         assert!(chunk.deltas.is_empty());
         assert_eq!(chunk.event.unwrap().data, json);
+    }
+}
+
+/// SDKs raise a TypeError or an IndexError at each of them.
+#[test]
+fn events_that_sdks_cannot_read_go_on_by_what_they_say() {
+    let call = r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}"#;
+    let table = [
+        ("{}".to_owned(), "-"),
+        (r#"{"choices":null}"#.to_owned(), "-"),
+        (r#"{"choices":[{"delta":{"content":"a"}}]}"#.to_owned(), r#"text "a""#),
+        (choice(r#""index":0,"delta":{},"finish_reason":"eos""#), "finish stop"),
+        (
+            choice(r#""index":0,"delta":{},"finish_reason":"max_tokens""#),
+            "finish length",
+        ),
+        (
+            choice(&format!(r#""index":0,"delta":{{"tool_calls":[{call}]}}"#)),
+            r#"call[0] c f "{}""#,
+        ),
+        (
+            r#"{"usage":{"prompt_tokens":1,"completion_tokens":2}}"#.to_owned(),
+            "usage 1+2 cached 0 reasoning 0",
+        ),
+    ];
+    for (json, expected) in table {
+        let chunk = event(&json).unwrap();
+        assert_eq!(chunk.event, None, "{json}");
+        assert_eq!(show(&[chunk]).trim_end(), expected, "{json}");
     }
 }
 
@@ -234,8 +262,10 @@ fn what_is_no_chat_event_is_a_failure_that_quotes_nothing() {
 #[test]
 fn the_first_event_that_says_who_answers_counts() {
     let mut meta = Meta::default();
+    let long = "x".repeat(257);
     for json in [
         r#"{"id":"","model":"","created":0,"choices":[]}"#,
+        &*format!(r#"{{"id":"{long}","model":"{long}","choices":[]}}"#),
         r#"{"id":"a","model":"m","created":7,"choices":[]}"#,
         r#"{"id":"b","model":"n","created":8,"choices":[]}"#,
         r#"{"id":null,"model":null,"created":null,"choices":[]}"#,
@@ -252,7 +282,7 @@ fn the_first_event_that_says_who_answers_counts() {
 
 #[test]
 fn a_delta_without_escapes_is_a_slice_of_its_event() {
-    let data = Text::from(choice(r#""delta":{"content":"Hello","reasoning":"a\nb"}"#));
+    let data = Text::from(choice(r#""index":0,"delta":{"content":"Hello","reasoning":"a\nb"}"#));
     let chunk = read_event(&data, &mut Meta::default()).unwrap();
     let event = chunk.event.unwrap();
     assert_eq!(event.data.as_ptr(), data.as_ptr());

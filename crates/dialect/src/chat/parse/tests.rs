@@ -225,17 +225,31 @@ fn what_is_wrong_in_a_field_is_named_with_what_is_allowed() {
 }
 
 #[test]
+fn a_request_holds_no_more_messages_than_any_window() {
+    let body = |count: usize| {
+        let messages = vec![r#"{"role":"user","content":""}"#; count];
+        format!(r#"{{"model":"m","messages":[{}]}}"#, messages.join(","))
+    };
+    assert_eq!(parse_request(body(100_000).into()).unwrap().messages.len(), 100_000);
+    assert_eq!(
+        fault(&body(100_001)),
+        "invalid_request at messages: `messages` must hold at most 100000 messages."
+    );
+}
+
+#[test]
 fn what_is_wrong_in_a_model_is_named() {
     for (model, found) in [
         ("7", "the number 7"),
         ("\"\"", "the text \"\""),
         ("{}", "an object"),
         ("\"\\ud800\"", "a text"),
+        (&*format!("\"{}\"", "m".repeat(257)), "a text"),
     ] {
         let body = format!(r#"{{"model":{model},"messages":[{{"role":"user","content":"a"}}]}}"#);
         assert_eq!(
             fault(&body),
-            format!("invalid_request at model: `model` must be the name of a model, found {found}.")
+            format!("invalid_request at model: `model` must be the name of a model, at most 256 bytes, found {found}.")
         );
     }
 }

@@ -89,6 +89,30 @@ fn usage_that_came_with_the_finish_is_told_again_to_who_asked() {
 }
 
 #[test]
+fn an_event_without_a_choice_is_for_those_who_asked_for_the_usage() {
+    let filter = r#"{"choices":[],"prompt_filter_results":[{}]}"#;
+    let chunks = read_good(Protocol::Chat, &chat_stream(&[filter, TEXT, FINISH]));
+    let written = write(&head("c1"), &chunks, Some(end(Stop, None)), false);
+    assert_eq!(written, [TEXT, FINISH]);
+}
+
+#[test]
+fn what_sdks_cannot_read_is_written_so_that_they_can() {
+    let call = r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}}]}"#;
+    let finish = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"eos"}]}"#;
+    let usage = r#"{"usage":{"prompt_tokens":9,"completion_tokens":4}}"#;
+    let chunks = read_good(Protocol::Chat, &chat_stream(&[call, finish, usage]));
+    check(
+        &write(&head("c1"), &chunks, Some(end(Stop, Some(USAGE))), true),
+        expect![[r#"
+        c1 1700000000[0 {"role":"assistant","tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]} null] usage null
+        c1 1700000000[0 {} "stop"] usage null
+        c1 1700000000[] usage {"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":1}}
+    "#]],
+    );
+}
+
+#[test]
 fn a_chunk_without_its_event_is_rendered_as_part_of_the_same_answer() {
     let mut chunks = read_good(Protocol::Chat, &chat_stream(&[ROLE, TEXT, FINISH]));
     chunks[1] = chunk([text("Ho")]);

@@ -73,6 +73,22 @@ async fn a_kept_connection_that_dies_before_an_answer_is_replaced_once() {
     assert_eq!(script.dialed(), 2);
 }
 
+/// It had taken the request: whoever asks once is not to pay twice, and the breaker shall hear of it.
+#[tokio::test(start_paused = true)]
+async fn a_kept_connection_that_breaks_after_a_while_is_not_replaced() {
+    let (wire, script, mut peers) = world(2, 1 << 16);
+    ok(&wire, &mut peers[0]).await;
+    let mut dying = peers.remove(0);
+    let serve = async {
+        dying.hears().await;
+        sleep(Duration::from_millis(1_001)).await;
+        drop(dying);
+    };
+    let (incoming, ()) = tokio::join!(wire.send(post("{}")), serve);
+    assert!(matches!(incoming, Err(WireError::Closed)), "{incoming:?}");
+    assert_eq!(script.dialed(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_new_connection_that_dies_is_not_replaced() {
     for kept in [false, true] {

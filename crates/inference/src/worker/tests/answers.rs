@@ -133,7 +133,7 @@ async fn what_came_before_a_break_is_heard_before_the_failure() {
         gap_ms: 1,
         ..Script::default()
     });
-    let reply = openai(&server).call(&streamed("x")).await.unwrap();
+    let reply = call(&openai(&server), &streamed("x")).await.unwrap();
     let batches: Vec<Result<Vec<Chunk>, Failure>> = reply.events.collect().await;
     let (last, good) = batches.split_last().unwrap();
     assert_eq!(text_of(good.iter().flatten().flatten()), SAID);
@@ -160,7 +160,7 @@ async fn nobody_at_the_address_is_a_failed_connection() {
 async fn dropping_a_reply_ends_the_call_and_frees_its_slot() {
     let server = ModelServer::following(Script::paced(1000, 5));
     let worker = openai(&server);
-    let reply = worker.call(&streamed("x")).await.unwrap();
+    let reply = call(&worker, &streamed("x")).await.unwrap();
     assert_eq!(worker.spec.guard().slots().taken(), 1);
     drop(reply);
     assert_eq!(worker.spec.guard().slots().taken(), 0);
@@ -213,4 +213,34 @@ async fn calls_retries_and_tokens_are_counted() {
     assert_eq!(value("orchestrator_upstream_calls_total", "ok"), 1.0);
     assert!(value("orchestrator_tokens_total", "input") > 0.0);
     assert_eq!(value("orchestrator_tokens_total", "output"), 4.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_usage_that_is_told_after_each_token_is_counted_once() {
+    let told = |tokens: u32| {
+        let usage = format!(r#""usage":{{"prompt_tokens":9,"completion_tokens":{tokens}}}"#);
+        let choice = r#"{"index":0,"delta":{"content":"x"}}"#;
+        say(format!("data: {{\"choices\":[{choice}],{usage}}}\n\n"))
+    };
+    let (wire, _, mut peers) = pipes(1, 1 << 20);
+    let worker = over(wire, ProviderName::OpenAi, once);
+    let acts = [
+        vec![begin()],
+        (1..=4).flat_map(|nth| [told(nth), Act::Wait(5)]).collect(),
+        vec![finish()],
+    ]
+    .concat();
+    let timeline = Timeline::begin();
+    let call = async {
+        let mut reply = call(&worker, &streamed("x")).await.unwrap();
+        let mut batches = 0;
+        while let Some(batch) = reply.events.next().await {
+            batches += usize::from(!text_of(batch.unwrap().iter()).is_empty());
+        }
+        batches
+    };
+    let server = peers.remove(0).plays(1, &acts, &timeline);
+    let (batches, ()) = soon(async { tokio::join!(call, server) }).await;
+    assert_eq!(batches, 4, "the tokens came one by one");
+    assert_eq!(worker.metrics.tokens(), (9, 4));
 }

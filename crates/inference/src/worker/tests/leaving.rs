@@ -93,7 +93,7 @@ async fn a_hundred_callers_that_leave_at_once_leave_nothing_behind() {
     });
     let worker = worker(ProviderName::OpenAi, &server, |config| config.max_concurrent = 100);
     let prompt = streamed("x");
-    let replies = join_all((0..100).map(|_| worker.call(&prompt))).await;
+    let replies = join_all((0..100).map(|_| call(&worker, &prompt))).await;
     assert!(replies.iter().all(Result::is_ok));
     assert_eq!(worker.spec.guard().slots().taken(), 100);
     drop(replies);

@@ -120,10 +120,13 @@ async fn pauses_grow_and_the_answer_says_how_many_calls_it_took() {
     .assert_eq(&story.to_string());
 }
 
+fn patient(config: &mut WorkerConfig) {
+    config.resilience.retry_max_ms = Some(5_000);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_asks_for_a_rest_gets_it_before_the_next_call() {
     let resting = |value: &str| status(429, &format!("retry-after: {value}\r\n"));
-    let patient = |config: &mut WorkerConfig| config.resilience.retry_max_ms = Some(5_000);
     let connections = [resting("2"), resting("Thu, 01 Jan 2026 00:00:05 GMT"), good("rested")];
     let story = story(streamed("x"), &connections, patient).await;
     expect![[r#"
@@ -138,6 +141,50 @@ async fn a_worker_that_asks_for_a_rest_gets_it_before_the_next_call() {
         5000   server 3: left
     "#]]
     .assert_eq(&story.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_does_not_say_how_long_it_rests_is_asked_after_one_second_then_two() {
+    let resting = || status(429, "");
+    let story = story(streamed("x"), &[resting(), resting(), resting()], patient).await;
+    expect![[r#"
+        0      server 1: asked
+        0      server 1: left
+        1000   server 2: asked
+        1000   server 2: left
+        3000   server 3: asked
+        3000   failed rate_limit_exceeded
+        3000   server 3: left
+    "#]]
+    .assert_eq(&story.to_string());
+}
+
+/// The first to ask leaves; the one who joined has time for another try.
+#[tokio::test(start_paused = true)]
+async fn who_waits_longest_decides_how_long_it_is_tried() {
+    let connections = [status(429, "retry-after: 2\r\n"), good("late")];
+    let (wire, _, peers) = pipes(2, 1 << 20);
+    let (worker, timeline) = (over(wire, ProviderName::OpenAi, patient), Timeline::begin());
+    let now = Instant::now();
+    let (cx, leader) = cx(now + Duration::from_secs(1));
+    let until = now + Duration::from_secs(60);
+    let (_follower, _) = leader
+        .downgrade()
+        .join(until, orchestrator_core::Priority::Normal)
+        .unwrap();
+    drop(leader);
+    let servers = peers
+        .into_iter()
+        .zip(&connections)
+        .map(|(peer, acts)| peer.plays(1, acts, &timeline));
+    let call = async {
+        let prompt = streamed("x");
+        let attempts = worker.call(&cx, &prompt).await.map(|reply| reply.head.attempts);
+        drop(worker);
+        attempts
+    };
+    let (attempts, _) = soon(async { tokio::join!(call, join_all(servers)) }).await;
+    assert_eq!(attempts, Ok(2));
 }
 
 #[tokio::test(start_paused = true)]

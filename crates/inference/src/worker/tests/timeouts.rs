@@ -168,7 +168,7 @@ async fn a_listener_that_comes_back_late_does_not_make_the_worker_silent() {
         finish(),
     ];
     let listener = async {
-        let mut reply = worker.call(&streamed("x")).await.unwrap();
+        let mut reply = call(&worker, &streamed("x")).await.unwrap();
         let mut heard = String::new();
         while let Some(batch) = reply.events.next().await {
             heard.push_str(&text_of(batch.unwrap()));

@@ -34,7 +34,7 @@ async fn end_call(guard: &Guard, way: &str) {
     let mut permit = guard.admit().await.unwrap();
     match way {
         "dropped" => drop(permit),
-        "rejected" => permit.failed(&Failure::new(Code::UpstreamRejected, "400")),
+        "rejected" => drop(permit.failed(Failure::new(Code::UpstreamRejected, "400"))),
         "panicked" => {
             let call = async move {
                 let _permit = permit;
@@ -112,14 +112,14 @@ async fn what_a_permit_reports_again_counts_no_more() {
     let (guard, _) = guard(quick(), 4);
     let mut permit = guard.admit().await.unwrap();
     for _ in 0..5 {
-        permit.failed(&broken());
+        permit.failed(broken());
         permit.first_token();
     }
     assert_eq!(guard.state(), State::Closed, "one call is one failure");
     let mut stream = guard.admit().await.unwrap();
     stream.first_token();
     for _ in 0..5 {
-        stream.failed(&broken());
+        stream.failed(broken());
     }
     assert_eq!(guard.state(), State::Closed, "it broke off once");
     fail(&guard).await;
@@ -139,7 +139,7 @@ async fn failures_that_come_late_do_not_prolong_the_pause_and_successes_earn_no_
     tokio::time::advance(wait - Duration::from_millis(1)).await;
     for (nth, permit) in old.iter_mut().enumerate() {
         match nth % 2 {
-            0 => permit.failed(&broken()),
+            0 => drop(permit.failed(broken())),
             _ => permit.first_token(),
         }
     }
@@ -159,7 +159,7 @@ async fn a_burst_of_429_begins_one_rest_and_a_call_served_meanwhile_does_not_end
     }
     let mut served = guard.admit().await.unwrap();
     for call in &mut calls {
-        call.failed(&Failure::new(Code::RateLimited, "429"));
+        call.failed(Failure::new(Code::RateLimited, "429"));
     }
     let second = Some(Duration::from_secs(1));
     assert_eq!(refused(&guard).await.retry_after(), second);
@@ -171,7 +171,7 @@ async fn a_burst_of_429_begins_one_rest_and_a_call_served_meanwhile_does_not_end
 async fn a_refusal_waits_for_no_slot() {
     let (guard, _) = guard(quick(), 1);
     let mut only = guard.admit().await.unwrap();
-    only.failed(&limited(7));
+    only.failed(limited(7));
     let refusal = guard.admit().now_or_never().expect("an answer at once").unwrap_err();
     assert_eq!(
         (refusal.code(), refusal.retry_after()),
@@ -204,7 +204,7 @@ fn a_thousand_racers_at_a_half_open_breaker_make_as_many_probes_as_it_has_places
     };
     let (guard, _) = guard(config, 1_000);
     for _ in 0..2 {
-        guard.admit().now_or_never().unwrap().unwrap().failed(&broken());
+        guard.admit().now_or_never().unwrap().unwrap().failed(broken());
     }
     for _ in 0..20 {
         let probes = race(&guard);
@@ -261,7 +261,7 @@ async fn live(events: Vec<Event>) {
             Event::Token(at) => permits.get_mut(at).into_iter().for_each(Permit::first_token),
             Event::Fail(at, code) => {
                 let permit = permits.get_mut(at).into_iter();
-                permit.for_each(|permit| permit.failed(&Failure::new(code, "")));
+                permit.for_each(|permit| drop(permit.failed(Failure::new(code, ""))));
             }
             Event::Drop(at) if at < permits.len() => drop(permits.swap_remove(at)),
             Event::Drop(_) => {}

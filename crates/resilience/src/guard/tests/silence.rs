@@ -7,14 +7,14 @@ async fn end_in_silence(guard: &Guard, way: usize) {
     let mut permit = guard.admit().await.unwrap();
     match way % 3 {
         0 => drop(permit),
-        1 => permit.failed(&Failure::new(Code::Cancelled, "the client left")),
-        _ => permit.failed(&Failure::new(Code::DeadlineExceeded, "the deadline passed")),
+        1 => drop(permit.failed(Failure::new(Code::Cancelled, "the client left"))),
+        _ => drop(permit.failed(Failure::new(Code::DeadlineExceeded, "the deadline passed"))),
     }
 }
 
 async fn answer_with(guard: &Guard, code: Code) {
     let failure = Failure::new(code, "").with_retry_after(Duration::ZERO);
-    guard.admit().await.unwrap().failed(&failure);
+    guard.admit().await.unwrap().failed(failure);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,11 +19,11 @@ async fn play(guard: &Guard, timeline: &Timeline, calls: &[(u64, &str)]) {
         };
         match *how {
             "serves" => permit.first_token(),
-            "fails" => permit.failed(&broken()),
+            "fails" => drop(permit.failed(broken())),
             "is gone" => drop(permit),
-            "429" => permit.failed(&Failure::new(Code::RateLimited, "429")),
-            "429, 3 s" => permit.failed(&limited(3)),
-            "400" => permit.failed(&Failure::new(Code::UpstreamRejected, "400")),
+            "429" => drop(permit.failed(Failure::new(Code::RateLimited, "429"))),
+            "429, 3 s" => drop(permit.failed(limited(3))),
+            "400" => drop(permit.failed(Failure::new(Code::UpstreamRejected, "400"))),
             other => panic!("nobody knows how a call {other}"),
         }
         timeline.note(format_args!("{how}: {}", guard.state().as_str()));
@@ -113,7 +113,7 @@ async fn caller(guard: Guard, timeline: Timeline, name: &str, (comes, holds, pat
             timeline.note(format_args!("{name}: begins"));
             sleep(Duration::from_millis(holds)).await;
             match name.starts_with("bad") {
-                true => permit.failed(&broken()),
+                true => drop(permit.failed(broken())),
                 false => permit.first_token(),
             }
             timeline.note(format_args!("{name}: ends"));

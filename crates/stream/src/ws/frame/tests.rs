@@ -54,6 +54,7 @@ fn head() -> Head {
         created: 7,
         attempts: 1,
         grounding: Vec::new(),
+        waited: std::time::Duration::ZERO,
     }
 }
 

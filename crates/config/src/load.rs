@@ -37,7 +37,7 @@ pub fn parse(file: &FilePath, text: &str, environment: &Environment) -> Result<L
     from(&Source::new(Some(file), text), environment)
 }
 
-/// The defindings with what the environment sets: what runs without a document, on the echo worker.
+/// The defaults with what the environment sets: what runs without a document, on the echo worker.
 ///
 /// # Errors
 /// All that is wrong with the environment.

@@ -1,9 +1,10 @@
 //! JSON in one spelling: no blanks, keys in order, texts without escapes. Numbers keep their text, since what a server
 //! makes of `1.0` and `1` is not known here.
 //!
-//! Works on bytes that are known to be valid JSON, and on any others without a panic.
+//! Works on bytes that are known to be valid JSON, and on any others without a panic. Each byte is spelt once, in the order
+//! of the document, and copied once, in the order of the keys, however deep it stands.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 /// Objects and arrays inside each other; deeper ones are refused.
 const MAX_DEPTH: usize = 128;
@@ -12,77 +13,159 @@ const MAX_DEPTH: usize = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable;
 
-/// Appends the canonical spelling of a JSON value. Each text carries its length, so that no two values are spelt alike.
-pub(crate) fn write(value: &str, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-    let mut reader = Reader { rest: value };
-    reader.value(out, 0)?;
-    reader.skip_blanks();
-    if reader.rest.is_empty() {
-        Ok(())
-    } else {
-        Err(Unreadable)
-    }
+/// Spells values; keeps its memory from one to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Speller {
+    /// The value, its keys in the order of the document.
+    spelt: Vec<u8>,
+    /// The objects whose keys are to be put in order, by where they begin.
+    objects: Vec<Object>,
+    /// The entries of these objects, in the order of their keys.
+    entries: Vec<Entry>,
 }
 
-struct Reader<'a> {
+/// An object, from its brace to before the other one.
+#[derive(Debug)]
+struct Object {
+    spelt: Range<usize>,
+    entries: Range<usize>,
+}
+
+/// A key and its value.
+#[derive(Debug)]
+struct Entry {
+    spelt: Range<usize>,
+    key_end: usize,
+}
+
+struct Reader<'a, 's> {
     rest: &'a str,
+    to: &'s mut Speller,
+}
+
+// === impl Speller ===
+
+impl Speller {
+    /// Appends the canonical spelling of a JSON value. Each text carries its length, so that no two values are spelt alike.
+    pub(crate) fn write(&mut self, value: &str, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        self.spelt.clear();
+        self.objects.clear();
+        self.entries.clear();
+        let mut reader = Reader { rest: value, to: self };
+        reader.value(0)?;
+        reader.skip_blanks();
+        if !reader.rest.is_empty() {
+            return Err(Unreadable);
+        }
+        self.objects.sort_unstable_by_key(|object| object.spelt.start);
+        out.reserve(self.spelt.len());
+        self.emit(0..self.spelt.len(), out);
+        Ok(())
+    }
+
+    /// Empties the buffers, and gives back what is more than about these bytes of each.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        // An object or an entry takes at most 32 bytes.
+        let items = bytes / 32;
+        self.spelt.clear();
+        self.spelt.shrink_to(bytes);
+        self.objects.clear();
+        self.objects.shrink_to(items);
+        self.entries.clear();
+        self.entries.shrink_to(items);
+    }
+
+    /// Copies what is spelt in a range, with the keys of all objects in it in order.
+    fn emit(&self, range: Range<usize>, out: &mut Vec<u8>) {
+        let mut at = range.start;
+        loop {
+            let next = self.objects.partition_point(|object| object.spelt.start < at);
+            let object = self.objects.get(next).filter(|object| object.spelt.start < range.end);
+            let end = object.map_or(range.end, |object| object.spelt.start);
+            out.extend_from_slice(self.spelt.get(at..end).unwrap_or_default());
+            let Some(object) = object else { return };
+            out.push(b'{');
+            for entry in self.entries.get(object.entries.clone()).unwrap_or_default() {
+                self.emit(entry.spelt.clone(), out);
+            }
+            at = object.spelt.end;
+        }
+    }
+
+    /// Notes an object that has just been spelt, if its keys are not in order.
+    fn end(&mut self, start: usize, mut entries: Vec<Entry>) {
+        let key = |entry: &Entry| self.spelt.get(entry.spelt.start..entry.key_end).unwrap_or_default();
+        if entries.is_sorted_by_key(key) {
+            return;
+        }
+        // A stable order: a key that stands twice keeps both values, in their order.
+        entries.sort_by(|a, b| key(a).cmp(key(b)));
+        let first = self.entries.len();
+        self.entries.extend(entries);
+        self.objects.push(Object {
+            spelt: start..self.spelt.len(),
+            entries: first..self.entries.len(),
+        });
+    }
 }
 
 // === impl Reader ===
 
-impl<'a> Reader<'a> {
-    fn value(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Unreadable> {
+impl<'a> Reader<'a, '_> {
+    fn value(&mut self, depth: usize) -> Result<(), Unreadable> {
         if depth > MAX_DEPTH {
             return Err(Unreadable);
         }
         self.skip_blanks();
         match self.rest.as_bytes().first() {
-            Some(b'{') => self.object(out, depth),
-            Some(b'[') => self.array(out, depth),
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
             Some(b'"') => {
-                write_text(&self.text()?, out);
+                let text = self.text()?;
+                write_text(&text, &mut self.to.spelt);
                 Ok(())
             }
-            _ => self.word(out),
+            _ => self.word(),
         }
     }
 
-    fn object(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Unreadable> {
+    fn object(&mut self, depth: usize) -> Result<(), Unreadable> {
         self.take('{')?;
-        let mut entries: Vec<(Cow<'a, str>, Vec<u8>)> = Vec::new();
+        let begin = self.to.spelt.len();
+        self.to.spelt.push(b'{');
+        let mut entries: Vec<Entry> = Vec::new();
         while !self.try_take('}') {
             if !entries.is_empty() {
                 self.take(',')?;
                 self.skip_blanks();
             }
+            let start = self.to.spelt.len();
             let key = self.text()?;
+            write_text(&key, &mut self.to.spelt);
+            let key_end = self.to.spelt.len();
             self.take(':')?;
-            let mut value = Vec::new();
-            self.value(&mut value, depth.saturating_add(1))?;
-            entries.push((key, value));
+            self.value(depth.saturating_add(1))?;
+            entries.push(Entry {
+                spelt: start..self.to.spelt.len(),
+                key_end,
+            });
         }
-        // A stable order: a key that stands twice keeps both values, in their order.
-        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        out.push(b'{');
-        for (key, value) in entries {
-            write_text(&key, out);
-            out.extend_from_slice(&value);
-        }
-        out.push(b'}');
+        self.to.end(begin, entries);
+        self.to.spelt.push(b'}');
         Ok(())
     }
 
-    fn array(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Unreadable> {
+    fn array(&mut self, depth: usize) -> Result<(), Unreadable> {
         self.take('[')?;
-        out.push(b'[');
+        self.to.spelt.push(b'[');
         let mut first = true;
         while !self.try_take(']') {
             if !std::mem::take(&mut first) {
                 self.take(',')?;
             }
-            self.value(out, depth.saturating_add(1))?;
+            self.value(depth.saturating_add(1))?;
         }
-        out.push(b']');
+        self.to.spelt.push(b']');
         Ok(())
     }
 
@@ -113,7 +196,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number, `true`, `false` or `null`, by its text.
-    fn word(&mut self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+    fn word(&mut self) -> Result<(), Unreadable> {
         let end = self
             .rest
             .find([',', ']', '}', ' ', '\t', '\n', '\r'])
@@ -123,8 +206,8 @@ impl<'a> Reader<'a> {
             .split_at_checked(end)
             .filter(|(word, _)| !word.is_empty())
             .ok_or(Unreadable)?;
-        out.extend_from_slice(word.as_bytes());
-        out.push(b' ');
+        self.to.spelt.extend_from_slice(word.as_bytes());
+        self.to.spelt.push(b' ');
         self.rest = rest;
         Ok(())
     }

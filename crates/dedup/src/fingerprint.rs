@@ -1,33 +1,36 @@
 //! What makes two requests equal: everything that changes the answer, and nothing else.
 
-use crate::canonical::{Unreadable, write, write_text};
+use crate::canonical::{Speller, Unreadable, write_text};
 use orchestrator_core::{Code, Failure, Fingerprint, Request};
 use std::cell::RefCell;
 
 /// Fields that say how the answer is delivered, not what it is.
 const DELIVERY: [&str; 2] = ["stream", "stream_options"];
 
+/// Memory that is kept from one request to the next, in bytes a buffer: a large one shall not hold its own for ever.
+const KEPT: usize = 1 << 20;
+
 thread_local! {
-    /// Where requests are spelt out, kept from one to the next.
-    static SPELT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// Where requests are spelt out, and by whom.
+    static SPELT: RefCell<(Vec<u8>, Speller)> = RefCell::default();
 }
 
 /// The BLAKE3 hash of a request: its model, all its other parameters, known or not, and all messages; and its session
 /// when `by_session`. Headers, ids and time have no part in it.
 pub(crate) fn fingerprint(request: &Request, by_session: bool) -> Result<Fingerprint, Failure> {
-    SPELT.with_borrow_mut(|out| {
+    SPELT.with_borrow_mut(|(out, speller)| {
+        let spelt = spell(request, by_session, speller, out);
+        let hash = spelt.map(|()| Fingerprint(*blake3::hash(out).as_bytes()));
         out.clear();
-        spell(request, by_session, out).map_err(|Unreadable| {
+        out.shrink_to(KEPT);
+        speller.shrink_to(KEPT);
+        hash.map_err(|Unreadable| {
             Failure::new(Code::InvalidRequest, "The request is nested more than 128 levels deep.")
-        })?;
-        let hash = Fingerprint(*blake3::hash(out).as_bytes());
-        // One large request shall not hold its memory for ever.
-        out.shrink_to(1 << 20);
-        Ok(hash)
+        })
     })
 }
 
-fn spell(request: &Request, by_session: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+fn spell(request: &Request, by_session: bool, speller: &mut Speller, out: &mut Vec<u8>) -> Result<(), Unreadable> {
     let original = &request.original;
     let mut fields: Vec<&str> = original.fields.iter().map(|field| &*field.name).collect();
     fields.retain(|name| !DELIVERY.contains(name) && *name != "model");
@@ -40,7 +43,7 @@ fn spell(request: &Request, by_session: bool, out: &mut Vec<u8>) -> Result<(), U
     }
     for name in fields {
         write_text(name, out);
-        write(original.field(name).ok_or(Unreadable)?, out)?;
+        speller.write(original.field(name).ok_or(Unreadable)?, out)?;
     }
     Ok(())
 }

@@ -2,13 +2,17 @@
 //!
 //! The table keeps the logs that it knows, not the work on them: an answer that nobody listens to is given up even while
 //! it stands here, and then cannot be joined. When an answer ended is learnt from its log, so nothing has to tell the
-//! table and no timer runs: an entry whose time is over is dropped when it is met, at the latest when it is the oldest.
+//! table and no timer runs: each request that leads looks at the few entries used longest ago and drops those whose time is
+//! over. Running ones that it meets count as just used, so that they neither hide others nor go before them.
 
 use crate::{Config, Metrics};
 use lru::LruCache;
 use orchestrator_core::{Answer, AnswerRef, Cache, Fingerprint, Ledger, Priority, WeakAnswer};
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// Entries that a request looks at. It adds one, so those that are over do not grow beyond a seventh of those that run.
+const LOOKED_AT: usize = 8;
 
 /// Answers by what was asked.
 #[derive(Debug)]
@@ -70,10 +74,10 @@ impl Table {
             _ => Known::Kept(own),
         };
         self.answers.push(what, known);
+        self.tidy(config);
         while self.answers.len() > config.max_entries {
             self.evict();
         }
-        self.drop_stale(config);
         self.show();
     }
 
@@ -96,22 +100,28 @@ impl Table {
         self.show();
     }
 
-    fn evict(&mut self) {
-        if self.answers.pop_lru().is_some_and(|(_, known)| known.is_kept()) {
-            self.metrics.evictions.inc();
+    /// Looks at the entries used longest ago: drops what cannot be shared any more, passes by what runs, and drops what is
+    /// kept for replay only while there are too many.
+    fn tidy(&mut self, config: &Config) {
+        for _ in 0..LOOKED_AT.min(self.answers.len()) {
+            let Some((what, known)) = self.answers.peek_lru() else {
+                return;
+            };
+            let (what, answer) = (*what, known.get().filter(|answer| may_share(answer, config)));
+            match answer.map(|answer| answer.ended().is_some()) {
+                None => drop(self.answers.pop_lru()),
+                Some(false) => {
+                    self.answers.promote(&what);
+                }
+                Some(true) if self.answers.len() > config.max_entries => self.evict(),
+                Some(true) => return,
+            }
         }
     }
 
-    /// Drops the oldest entries as far as they cannot be shared any more: a few at a time, which is enough, since each
-    /// request adds at most one.
-    fn drop_stale(&mut self, config: &Config) {
-        for _ in 0..4 {
-            match self.answers.peek_lru() {
-                Some((_, known)) if known.get().is_none_or(|answer| !may_share(&answer, config)) => {
-                    self.answers.pop_lru();
-                }
-                _ => return,
-            }
+    fn evict(&mut self) {
+        if self.answers.pop_lru().is_some_and(|(_, known)| known.is_kept()) {
+            self.metrics.evictions.inc();
         }
     }
 

@@ -9,8 +9,8 @@
 
 use expect_test::expect;
 use orchestrator_core::{
-    Answer, Chunk, Code, Cx, Drive, Failure, FinishReason, Flow, Job, Ledger, LineMetrics, Live, Outlet, Request,
-    Reuse, Setter, Stage, StageName, Tasks, Unique, answer, edge, live,
+    Answer, Blocking, Chunk, Code, Cx, Drive, Failure, FinishReason, Flow, Job, Ledger, LineMetrics, Live, Outlet,
+    Request, Reuse, Setter, Stage, StageName, Tasks, Unique, answer, edge, live,
 };
 use orchestrator_dedup::{Config, Dedup, Metrics};
 use orchestrator_testkit::{Timeline, collect, request};
@@ -68,7 +68,7 @@ impl Line {
         let (setter, config) = live(config);
         let ledger = Ledger::new(1 << 20, 4_000, 1_000);
         let metrics = Metrics::register(&registry).unwrap();
-        let dedup = Arc::new(Dedup::new(config, ledger.clone(), metrics));
+        let dedup = Arc::new(Dedup::new(config, ledger.clone(), metrics, Blocking::new(1)));
         let model = Arc::new(Model::default());
         let ((entry, inlet), (middle, last), (nowhere, _)) = (edge(64), edge(64), edge(1));
         drive(dedup.clone(), inlet, middle);
@@ -326,7 +326,12 @@ async fn without_a_window_no_answer_outlives_its_listeners() {
 fn a_thousand_racers_make_one_leader() {
     use futures_util::FutureExt;
     let metrics = Metrics::register(&Registry::new()).unwrap();
-    let dedup = Dedup::new(Live::fixed(Config::default()), Ledger::generous(), metrics);
+    let dedup = Dedup::new(
+        Live::fixed(Config::default()),
+        Ledger::generous(),
+        metrics,
+        Blocking::new(1),
+    );
     let race = || {
         let racers = (0..125).map(|_| {
             let request = request("x");

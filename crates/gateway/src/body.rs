@@ -4,6 +4,7 @@ use crate::{io::Work, sse::Events};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
+use orchestrator_core::InFlight;
 use std::{
     convert::Infallible,
     pin::Pin,
@@ -14,6 +15,8 @@ use std::{
 pub(crate) struct Body {
     content: Content,
     work: Option<Work>,
+    /// The place among the requests in flight, until the connection takes it over.
+    place: Option<InFlight>,
 }
 
 enum Content {
@@ -33,15 +36,27 @@ impl Body {
         Content::Whole(None).into()
     }
 
+    /// Lets the request count as in flight until the body has left.
+    pub(crate) fn carry(&mut self, place: Option<InFlight>) {
+        self.place = place;
+    }
+
     /// Lets the connection count as busy until the body is sent or dropped.
-    pub(crate) fn keep_busy(&mut self, work: Work) {
+    pub(crate) fn keep_busy(&mut self, mut work: Work) {
+        if let Some(place) = self.place.take() {
+            work.carry(place);
+        }
         self.work = Some(work);
     }
 }
 
 impl From<Content> for Body {
     fn from(content: Content) -> Self {
-        Body { content, work: None }
+        Body {
+            content,
+            work: None,
+            place: None,
+        }
     }
 }
 

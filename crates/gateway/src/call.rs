@@ -8,14 +8,18 @@ use crate::{
     door::Door,
     fault::{Fault, source},
     life::Stage,
-    options::Options,
+    metrics::{Ending, NONE},
+    options::{Options, caller_id},
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
-use orchestrator_core::{Answer, Cache, Code, End, Failure, Head, Request, RequestId, Text};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use orchestrator_core::{Answer, Blame, Cache, Code, End, Failure, Head, Request, RequestId, Text};
 use orchestrator_dialect::chat::Parsed;
 use orchestrator_telemetry::AccessLine;
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
+
+/// Bytes of a method or a path that the log shows.
+const MAX_SHOWN: usize = 256;
 
 /// A request as it comes to the door: its names, and from where.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct Arrival {
     pub(crate) caller_id: Option<Text>,
     /// The address of the client.
     pub(crate) client: Option<SocketAddr>,
+    /// What was asked for, when it was asked over HTTP.
+    pub(crate) asked: Option<(Method, Uri)>,
 }
 
 /// A request at a door.
@@ -39,7 +45,11 @@ pub(crate) struct Call {
     model: Text,
     cache: Option<Cache>,
     head: Option<Arc<Head>>,
-    first_token: Option<Instant>,
+    /// When the last byte of the request was there.
+    received: Instant,
+    /// When the answer began: its first token, or the whole of it.
+    answered: Option<Instant>,
+    streams: bool,
     ended: bool,
     _load: Counted,
 }
@@ -53,7 +63,24 @@ impl Arrival {
             id: door.shared.parts.env.request_id(),
             caller_id: None,
             client,
+            asked: None,
         }
+    }
+
+    /// A request over HTTP.
+    pub(crate) fn of<B>(door: &Door, client: SocketAddr, request: &http::Request<B>) -> Self {
+        Arrival {
+            caller_id: caller_id(request.headers()),
+            asked: Some((request.method().clone(), request.uri().clone())),
+            ..Arrival::new(door, Some(client))
+        }
+    }
+
+    /// The method and the path, without its query, as they came; else these.
+    fn asked<'a>(&'a self, method: &'a str, path: &'a str) -> (&'a str, &'a str) {
+        let asked = self.asked.as_ref();
+        let (method, path) = asked.map_or((method, path), |(method, uri)| (method.as_str(), uri.path()));
+        (beginning(method), beginning(path))
     }
 
     /// Headers of every answer: the request's names.
@@ -71,25 +98,38 @@ impl Arrival {
 impl Call {
     /// A request has come to the door.
     pub(crate) fn begin(door: &Door, method: &'static str, path: &'static str, arrival: Arrival) -> Self {
+        let started = Instant::now();
         Call {
             door: door.clone(),
             arrival,
-            started: Instant::now(),
+            started,
             method,
             path,
             session: None,
             model: Text::default(),
             cache: None,
             head: None,
-            first_token: None,
+            received: started,
+            answered: None,
+            streams: false,
             ended: false,
             _load: door.shared.deal.count(door.core, What::Request),
         }
     }
 
-    /// Submits what the client asks for.
-    pub(crate) fn submit(&mut self, parsed: Parsed, options: Options) -> Result<Answer, Failure> {
+    /// The body has been read.
+    pub(crate) fn received(&mut self) {
+        self.received = Instant::now();
+    }
+
+    /// Submits what the client asks for; who names no model means the first one.
+    pub(crate) fn submit(&mut self, mut parsed: Parsed, options: Options) -> Result<Answer, Failure> {
         self.session = options.session.clone();
+        if parsed.model.is_empty() {
+            let first = self.door.shared.parts.models.first();
+            let missing = || Failure::invalid("model", "You must provide a model parameter.");
+            parsed.model = first.map(|model| model.id.as_str().into()).ok_or_else(missing)?;
+        }
         self.model = parsed.model.clone();
         let request = Request {
             id: self.arrival.id,
@@ -117,16 +157,19 @@ impl Call {
         self.cache = Some(cache);
     }
 
-    /// The first token is there.
+    /// The first token of a stream is there.
     pub(crate) fn first_token(&mut self, head: Option<Arc<Head>>) {
-        if self.first_token.is_none() {
-            let now = Instant::now();
-            self.first_token = Some(now);
-            self.door
-                .shared
-                .parts
-                .metrics
-                .first_token(now.saturating_duration_since(self.started));
+        self.begins(head);
+        if !std::mem::replace(&mut self.streams, true) {
+            let metrics = &self.door.shared.parts.metrics;
+            self.ttft().into_iter().for_each(|ttft| metrics.first_token(ttft));
+        }
+    }
+
+    /// The answer is there, or a part of it.
+    pub(crate) fn begins(&mut self, head: Option<Arc<Head>>) {
+        if self.answered.is_none() {
+            self.answered = Some(Instant::now());
             self.head = head;
         }
     }
@@ -136,10 +179,22 @@ impl Call {
         self.head.as_ref()
     }
 
-    /// Milliseconds from the request to its first token.
+    /// Milliseconds from the request to the first token of its stream.
     pub(crate) fn ttft_ms(&self) -> Option<u64> {
-        let after = self.first_token?.saturating_duration_since(self.started);
-        u64::try_from(after.as_millis()).ok()
+        u64::try_from(self.ttft()?.as_millis()).ok()
+    }
+
+    fn ttft(&self) -> Option<Duration> {
+        let answered = self.answered.filter(|_| self.streams)?;
+        Some(answered.saturating_duration_since(self.started))
+    }
+
+    /// What we added ourselves, where a worker was called for this request.
+    fn overhead(&self) -> Option<Duration> {
+        self.cache
+            .filter(|cache| matches!(cache, Cache::Miss | Cache::Bypass))?;
+        let took = self.answered?.saturating_duration_since(self.received);
+        Some(took.saturating_sub(self.head.as_ref()?.waited))
     }
 
     /// Headers of every answer: the request's names, and where the answer came from.
@@ -163,6 +218,11 @@ impl Call {
         self.end(200, None, end);
     }
 
+    /// The connection is another protocol's from now on.
+    pub(crate) fn switch(&mut self) {
+        self.end(StatusCode::SWITCHING_PROTOCOLS.as_u16(), None, None);
+    }
+
     /// The request ended badly.
     pub(crate) fn fail(&mut self, failure: &Failure) {
         self.end(Fault::of(failure).status.as_u16(), Some(failure), None);
@@ -173,18 +233,21 @@ impl Call {
             return;
         }
         let took = self.started.elapsed();
-        let code = failure.map_or("ok", |failure| failure.code().as_str());
-        let worker = self.head.as_ref().map_or("none", |head| &*head.worker);
-        let parts = &self.door.shared.parts;
-        parts.metrics.ended(self.path, worker, (code, source(failure)), took);
+        self.count(failure, took);
+        if let Some(failure) = failure.filter(|failure| failure.code().blame() != Blame::Client) {
+            let (code, causes) = (failure.code().as_str(), failure.causes());
+            let words = failure.loggable();
+            tracing::warn!(request_id = %self.arrival.id, code, causes, "a request failed: {words}");
+        }
+        let (method, path) = self.arrival.asked(self.method, self.path);
         let usage = end.and_then(|end| end.usage);
-        parts.access.write(&AccessLine {
+        self.door.shared.parts.access.write(&AccessLine {
             request_id: self.arrival.id,
             caller_id: self.arrival.caller_id.as_deref(),
             session_id: self.session.as_deref(),
             client: self.arrival.client,
-            method: self.method,
-            path: self.path,
+            method,
+            path,
             model: &self.model,
             worker: self.head.as_ref().map(|head| &*head.worker),
             tier: self.head.as_ref().map(|head| head.tier.as_str()),
@@ -199,6 +262,34 @@ impl Call {
             prompt_tokens: usage.map(|usage| usage.prompt_tokens),
             completion_tokens: usage.map(|usage| usage.completion_tokens),
         });
+    }
+
+    fn count(&self, failure: Option<&Failure>, took: Duration) {
+        let metrics = &self.door.shared.parts.metrics;
+        let ending = Ending {
+            path: self.path,
+            model: self.listed(),
+            worker: self.head.as_ref().map_or(NONE, |head| &*head.worker),
+            code: failure.map_or("ok", |failure| failure.code().as_str()),
+            error_source: source(failure),
+        };
+        metrics.ended(&ending, took);
+        if let Some(overhead) = self.overhead() {
+            metrics.added(overhead);
+        }
+        if let Some(failure) = failure.filter(|_| self.streams) {
+            metrics.aborted(failure.code().blame());
+        }
+    }
+
+    /// The model that was asked for, as a label: one that is listed, or `other`.
+    fn listed(&self) -> &str {
+        let mut listed = self.door.shared.parts.models.iter().map(|model| model.id.as_str());
+        match listed.find(|id| *id == &*self.model) {
+            Some(id) => id,
+            None if self.model.is_empty() => NONE,
+            None => "other",
+        }
     }
 }
 
@@ -224,6 +315,11 @@ fn outcome(failure: Option<&Failure>) -> &'static str {
         Some(Code::Overloaded | Code::Draining | Code::BreakerOpen) => "refused",
         Some(_) => "failed",
     }
+}
+
+/// As much of a text that a caller chose as the log shows.
+fn beginning(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_SHOWN)).unwrap_or(text)
 }
 
 /// Sets a header whose value may hold bytes that headers do not allow; those become `?`.

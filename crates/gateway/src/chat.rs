@@ -21,38 +21,47 @@ use tokio::time::timeout;
 
 /// Answers a chat completion.
 pub(crate) async fn completions(mut call: Call, request: Request<Incoming>) -> Reply {
-    let taken = match take(&mut call, request, Ok).await {
+    let mut taken = match take(&mut call, request, Ok).await {
         Ok(taken) => taken,
         Err(failure) => return failed(call, &failure),
     };
+    let place = taken.answer.unload();
     let reply = match taken.stream {
         true => sse::stream(call, taken.answer, taken.include_usage).await,
         false => whole(call, taken.answer).await,
     };
-    reply.unwrap_or_else(|(call, failure)| failed(call, &failure))
+    let mut reply = reply.unwrap_or_else(|(call, failure)| failed(call, &failure));
+    reply.body_mut().carry(place);
+    reply
 }
 
 /// Answers a plain question. Any failure of a worker is 503 `llm_unavailable`, never 500.
 pub(crate) async fn ask(mut call: Call, request: Request<Incoming>) -> Reply {
-    let taken = match take(&mut call, request, ask::to_chat).await {
+    let mut taken = match take(&mut call, request, ask::to_chat).await {
         Ok(taken) => taken,
         Err(failure) => return ask_failed(call, &failure),
     };
-    if taken.stream {
-        return match sse::stream(call, taken.answer, taken.include_usage).await {
-            Ok(reply) => reply,
-            Err((call, failure)) => ask_failed(call, &failure),
-        };
-    }
-    match collect(&mut call, taken.answer).await {
+    let place = taken.answer.unload();
+    let reply = match taken.stream {
+        true => sse::stream(call, taken.answer, taken.include_usage).await,
+        false => answered(call, taken.answer).await,
+    };
+    let mut reply = reply.unwrap_or_else(|(call, failure)| ask_failed(call, &failure));
+    reply.body_mut().carry(place);
+    reply
+}
+
+/// The whole answer as a client of the plain face expects it.
+async fn answered(mut call: Call, answer: Answer) -> Result<Reply, (Call, Failure)> {
+    match collect(&mut call, answer).await {
         Ok(collected) => {
             let body = AskReply::of(&call, &collected);
             let mut reply = json(StatusCode::OK, serde_json::to_vec(&body).unwrap_or_default());
             call.stamp(reply.headers_mut());
             call.finish(Some(&collected.end));
-            reply
+            Ok(reply)
         }
-        Err(failure) => ask_failed(call, &failure),
+        Err(failure) => Err((call, failure)),
     }
 }
 
@@ -73,13 +82,10 @@ async fn take(
     let options = Options::read(&head.headers, call.door.config())?;
     expect_json(&head.headers)?;
     count_client_retry(call, &head.headers);
-    let body = to_chat(read(call, &head.headers, body).await?)?;
-    let mut parsed = chat::parse_request(body)?;
-    if parsed.model.is_empty() {
-        let listed = call.door.shared.parts.models.first();
-        let missing = || Failure::invalid("model", "You must provide a model parameter.");
-        parsed.model = listed.map(|model| model.id.as_str().into()).ok_or_else(missing)?;
-    }
+    let body = read(call, &head.headers, body).await?;
+    call.received();
+    let body = to_chat(body)?;
+    let parsed = chat::parse_request(body)?;
     let (stream, include_usage) = (parsed.stream, parsed.include_usage);
     let answer = call.submit(parsed, options)?;
     Ok(Taken {

@@ -21,7 +21,7 @@ pub struct Config {
     #[schemars(range(min = 1, max = 1024))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-    /// Requests that may run or wait at once, over all cores; the next is refused.
+    /// Requests that may run, wait or still be sent to their clients at once, over all cores; the next is refused.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_in_flight: usize,
     /// Connections that may be open at once; the next waits to be accepted.

@@ -1,11 +1,13 @@
 //! Deals connections, and the requests of a WebSocket, over the cores: to the one with the fewest open requests, and of
 //! equals to the one with the fewest connections.
 
+use crate::metrics::Open;
 use crossbeam::utils::CachePadded;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How much each core has to do.
 #[derive(Debug)]
@@ -23,6 +25,14 @@ pub(crate) struct Counted {
     deal: Arc<Deal>,
     core: usize,
     what: What,
+}
+
+/// A connection's place among those that may be open, on its core, and on the gauge of those that clients have.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _counted: Counted,
+    _open: Option<Open>,
 }
 
 /// What is dealt.
@@ -73,6 +83,19 @@ impl Drop for Counted {
     fn drop(&mut self) {
         if let Some(count) = self.deal.of(self.core, self.what) {
             count.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// A place that lasts until it is dropped.
+    pub(crate) fn new(permit: OwnedSemaphorePermit, counted: Counted, open: Option<Open>) -> Self {
+        Place {
+            _permit: permit,
+            _counted: counted,
+            _open: open,
         }
     }
 }

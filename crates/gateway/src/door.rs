@@ -1,7 +1,7 @@
 //! What every face needs to take a request in.
 
 use crate::{Config, Life, Metrics, deal::Deal, resume::Resumable};
-use orchestrator_core::{Answer, Code, Env, Failure, Request, Submit, Tasks};
+use orchestrator_core::{Answer, Code, Env, Failure, InFlight, Request, Submit, Tasks};
 use orchestrator_telemetry::{AccessLog, Registry};
 use std::{fmt, sync::Arc};
 
@@ -86,8 +86,17 @@ impl Door {
 
     /// Submits a request to this core's line.
     pub(crate) fn submit(&self, request: Request) -> Result<Answer, Failure> {
+        self.line()?.submit(request)
+    }
+
+    /// Takes a place among the requests in flight.
+    pub(crate) fn enter(&self) -> Result<InFlight, Failure> {
+        self.line()?.enter()
+    }
+
+    fn line(&self) -> Result<&dyn Submit, Failure> {
         let gone = || Failure::new(Code::Internal, "The server has no line on this core.");
-        self.shared.lines.get(self.core).ok_or_else(gone)?.submit(request)
+        self.shared.lines.get(self.core).map(|line| &**line).ok_or_else(gone)
     }
 }
 

@@ -125,7 +125,7 @@ fn pause(failure: &Failure) -> Option<Duration> {
 
 /// Whose fault it was, for logs and metrics; none for requests that went well.
 pub(crate) fn source(failure: Option<&Failure>) -> &'static str {
-    failure.map_or("none", |failure| Blame::as_str(failure.code().blame()))
+    failure.map_or(crate::metrics::NONE, |failure| Blame::as_str(failure.code().blame()))
 }
 
 /// Whole seconds from 1 to 60, rounded up: the range that all SDKs obey.

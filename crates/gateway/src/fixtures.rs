@@ -10,18 +10,20 @@ pub(crate) use ws::{Client, text_of};
 
 use crate::{
     Config, Director, Listed, Metrics, Parts, Stage,
-    deal::Deal,
+    deal::{Deal, Place, What},
     door::{Door, Shared},
     life,
     resume::Resumable,
     server::{Plane, connection},
 };
+use orchestrator_core::Ledger;
 use orchestrator_telemetry::{AccessLog, Registry};
 use orchestrator_testkit::{Timeline, scripted::Model, world};
 use serde_json::Value;
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex},
+    sync::Semaphore,
     task::JoinHandle,
     time::sleep,
 };
@@ -115,16 +117,23 @@ impl Doors {
         }
     }
 
-    /// The same that keep their answers for replay.
-    pub(crate) fn keeping(mut self) -> Self {
-        self.lines.kept = Some(Arc::default());
-        self.door = Door::of(self.door.shared.parts.clone(), &self.lines);
-        self
+    /// The same that join and replay equal questions.
+    pub(crate) fn keeping(self) -> Self {
+        self.changing(|lines| lines.kept = Some(Arc::default()))
+    }
+
+    /// The same with so many requests in flight at most.
+    pub(crate) fn admitting(self, requests: usize) -> Self {
+        self.changing(|lines| lines.ledger = Ledger::new(1 << 30, 1 << 40, requests))
     }
 
     /// The same whose line asks this before it takes a request.
-    pub(crate) fn asking(mut self, is_open: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        self.lines.is_open = Arc::new(is_open);
+    pub(crate) fn asking(self, is_open: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.changing(|lines| lines.is_open = Arc::new(is_open))
+    }
+
+    fn changing(mut self, change: impl FnOnce(&mut Lines)) -> Self {
+        change(&mut self.lines);
         self.door = Door::of(self.door.shared.parts.clone(), &self.lines);
         self
     }
@@ -132,7 +141,11 @@ impl Doors {
     /// A new connection that holds so many bytes on their way.
     pub(crate) fn connect_narrow(&self, pipe: usize) -> Wire {
         let (ours, theirs) = duplex(pipe);
-        let served = connection(self.door.clone(), Plane::Data, ours, client());
+        let shared = &self.door.shared;
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let counted = shared.deal.count(0, What::Connection);
+        let place = Place::new(permit, counted, Some(shared.parts.metrics.connection()));
+        let served = connection(self.door.clone(), Plane::Data, ours, client(), place);
         Wire {
             pipe: theirs,
             heard: String::new(),

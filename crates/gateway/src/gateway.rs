@@ -113,10 +113,13 @@ impl CoreDoors {
             data,
             control,
         } = listeners;
-        for (listener, cores) in [(bound.data, data), (bound.control, control)] {
+        for (plane, listener, cores) in [
+            (Plane::Data, bound.data, data),
+            (Plane::Control, bound.control, control),
+        ] {
             // A listener that was bound can be registered, unless the process has run out of descriptors at its start.
             match TcpListener::from_std(listener) {
-                Ok(listener) => drop(tasks.spawn(accept(listener, shared.clone(), cores))),
+                Ok(listener) => drop(tasks.spawn(accept(listener, plane, shared.clone(), cores))),
                 Err(error) => tracing::error!(%error, "a listener cannot be served"),
             }
         }

@@ -25,7 +25,7 @@ pub(crate) async fn collect(call: &mut Call, mut answer: Answer) -> Result<Colle
     let mut collector = Collector::new(call.arrival.id, created);
     while let Some(chunks) = answer.next().await {
         let chunks = chunks?;
-        call.first_token(answer.head());
+        call.begins(answer.head());
         chunks.iter().for_each(|chunk| collector.push(chunk));
     }
     let cache = answer.cache().await?;

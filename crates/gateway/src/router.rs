@@ -5,6 +5,7 @@ use crate::{
     call::{Arrival, Call},
     chat, cors,
     door::{Door, Listed},
+    io::Link,
     life::Stage,
     reply::failed,
     socket,
@@ -18,21 +19,21 @@ use std::net::SocketAddr;
 use subtle::ConstantTimeEq;
 
 /// Answers a request on the data plane.
-pub(crate) async fn data(door: Door, request: Request<Incoming>, arrival: Arrival) -> Reply {
+pub(crate) async fn data(door: Door, request: Request<Incoming>, arrival: Arrival, link: Link) -> Reply {
     let page = match cors::page(request.headers(), &door.config().allowed_origins) {
-        Ok(None) => return serve(door, request, arrival).await,
+        Ok(None) => return serve(door, request, arrival, link).await,
         Ok(Some(page)) => page,
         Err(failure) => return failed(Call::begin(&door, "other", "other", arrival), &failure),
     };
     let mut reply = match cors::is_preflight(&request) {
         true => cors::preflight(request.headers()),
-        false => serve(door, request, arrival).await,
+        false => serve(door, request, arrival, link).await,
     };
     cors::admit(&mut reply, page);
     reply
 }
 
-async fn serve(door: Door, request: Request<Incoming>, arrival: Arrival) -> Reply {
+async fn serve(door: Door, request: Request<Incoming>, arrival: Arrival, link: Link) -> Reply {
     let path = request.uri().path();
     let path = path
         .strip_prefix("/v1")
@@ -44,7 +45,9 @@ async fn serve(door: Door, request: Request<Incoming>, arrival: Arrival) -> Repl
     match path {
         "/chat/completions" if posts => chat::completions(begin("POST", "/v1/chat/completions"), request).await,
         "/ask" if posts => chat::ask(begin("POST", "/v1/ask"), request).await,
-        "/stream" if request.method() == Method::GET => socket::upgrade(begin("GET", "/v1/stream"), request),
+        "/stream" if request.method() == Method::GET => {
+            socket::upgrade(begin("GET", "/v1/stream#handshake"), request, link)
+        }
         "/models" if reads => models(&door, begin("GET", "/v1/models")),
         "/chat/completions" | "/ask" => refused(other(), "POST"),
         "/stream" => refused(other(), "GET"),

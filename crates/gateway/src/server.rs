@@ -3,12 +3,11 @@
 use crate::{
     body::{Reply, json},
     call::Arrival,
-    deal::{Counted, What},
+    deal::{Place, What},
     door::{Door, Shared},
     fault::Fault,
-    io::{Busy, Limits, Watched},
+    io::{Limits, Link, Watched},
     life::Stage,
-    options::caller_id,
     router,
 };
 use futures_util::FutureExt;
@@ -29,7 +28,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 
@@ -44,8 +43,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(crate) struct Accepted {
     socket: std::net::TcpStream,
     client: SocketAddr,
-    counted: Counted,
-    permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// What is served on a listener.
@@ -58,7 +56,12 @@ pub(crate) enum Plane {
 }
 
 /// Accepts connections until the process drains, at most `max_connections` at once, and deals them over the cores.
-pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>, cores: Vec<async_channel::Sender<Accepted>>) {
+pub(crate) async fn accept(
+    listener: TcpListener,
+    plane: Plane,
+    shared: Arc<Shared>,
+    cores: Vec<async_channel::Sender<Accepted>>,
+) {
     let places = Arc::new(Semaphore::new(shared.parts.config.max_connections));
     let mut life = shared.parts.life.clone();
     loop {
@@ -77,19 +80,13 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>, cores: Ve
         };
         let core = shared.deal.least();
         let counted = shared.deal.count(core, What::Connection);
+        let open = matches!(plane, Plane::Data).then(|| shared.parts.metrics.connection());
+        let place = Place::new(permit, counted, open);
         let (Some(cores), Ok(socket)) = (cores.get(core), socket.into_std()) else {
             continue;
         };
-        if cores
-            .send(Accepted {
-                socket,
-                client,
-                counted,
-                permit,
-            })
-            .await
-            .is_err()
-        {
+        let accepted = Accepted { socket, client, place };
+        if cores.send(accepted).await.is_err() {
             return;
         }
     }
@@ -100,12 +97,7 @@ pub(crate) async fn serve(door: Door, plane: Plane, dealt: async_channel::Receiv
     while let Ok(accepted) = dealt.recv().await {
         let door = door.clone();
         door.tasks.clone().spawn(async move {
-            let Accepted {
-                socket,
-                client,
-                counted,
-                permit,
-            } = accepted;
+            let Accepted { socket, client, place } = accepted;
             // A socket that cannot be registered is closed; its client sees a reset.
             let Ok(socket) = TcpStream::from_std(socket) else {
                 return;
@@ -114,26 +106,22 @@ pub(crate) async fn serve(door: Door, plane: Plane, dealt: async_channel::Receiv
             if socket.set_nodelay(true).is_err() {
                 return;
             }
-            let connections = door.shared.parts.metrics.connections.clone();
-            connections.inc();
-            connection(door, plane, socket, client).await;
-            connections.dec();
-            drop((counted, permit));
+            connection(door, plane, socket, client, place).await;
         });
     }
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn connection<S>(door: Door, plane: Plane, socket: S, client: SocketAddr)
+pub(crate) async fn connection<S>(door: Door, plane: Plane, socket: S, client: SocketAddr, place: Place)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut life = door.life().clone();
-    let busy = Busy::default();
-    let watched = Watched::new(socket, Limits::of(door.config()), busy.clone());
+    let link = Link::default();
+    let watched = Watched::new(socket, Limits::of(door.config()), link.clone(), place);
     let max_header_bytes = door.config().max_header_bytes;
-    let worked = busy.clone();
-    let service = service_fn(move |request| answer(door.clone(), plane, client, busy.clone(), request));
+    let worked = link.clone();
+    let service = service_fn(move |request| answer(door.clone(), plane, client, link.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
@@ -169,20 +157,17 @@ async fn answer(
     door: Door,
     plane: Plane,
     client: SocketAddr,
-    busy: Busy,
+    link: Link,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
-    let (work, life) = (busy.clone().work(), door.life().clone());
-    let arrival = Arrival {
-        caller_id: caller_id(request.headers()),
-        ..Arrival::new(&door, Some(client))
-    };
+    let (work, life) = (link.clone().work(), door.life().clone());
+    let arrival = Arrival::of(&door, client, &request);
     let fits = head_bytes(request.headers()) <= door.config().max_header_bytes;
-    let at = arrival.clone();
+    let (at, on) = (arrival.clone(), link.clone());
     let routed = async move {
         match plane {
             _ if !fits => router::too_large(&door, at),
-            Plane::Data => router::data(door, request, at).await,
+            Plane::Data => router::data(door, request, at, on).await,
             Plane::Control => router::control(door, request, at),
         }
     };
@@ -200,7 +185,7 @@ async fn answer(
     reply.body_mut().keep_busy(work);
     let upgraded = reply.status() == StatusCode::SWITCHING_PROTOCOLS;
     if upgraded {
-        busy.upgrade();
+        link.upgrade();
     }
     if !fits || (life.stage() >= Stage::Draining && !upgraded) {
         let close = HeaderValue::from_static("close");

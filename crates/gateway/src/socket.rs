@@ -7,6 +7,7 @@ mod session;
 use crate::{
     body::{Body, Reply},
     call::Call,
+    io::Link,
     life::Stage,
     options::Options,
     reply::failed,
@@ -25,19 +26,19 @@ use tokio_tungstenite::{
     },
 };
 
-/// Answers the handshake and, once the connection is ours, runs the session on this core.
-pub(crate) fn upgrade(call: Call, mut request: Request<Incoming>) -> Reply {
+/// Answers the handshake, which is then over; once the connection is ours, runs the session on this core.
+pub(crate) fn upgrade(mut call: Call, mut request: Request<Incoming>, link: Link) -> Reply {
     let accepted = match check(&call, &request) {
         Ok(accepted) => accepted,
         Err(failure) => return refuse(call, &failure),
     };
     let mut reply = Response::new(Body::empty());
     call.stamp(reply.headers_mut());
-    let door = call.door.clone();
-    let session = Session::new(call, accepted.options);
-    let config = limits(door.config().max_body_bytes);
+    let session = Session::new(&call, accepted.options, link);
+    let config = limits(call.door.config().max_body_bytes);
     let upgraded: OnUpgrade = hyper::upgrade::on(&mut request);
-    door.clone().tasks.spawn(async move {
+    call.switch();
+    call.door.tasks.spawn(async move {
         // A client that goes away in the middle of the handshake leaves nothing to do.
         let Ok(upgraded) = upgraded.await else { return };
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;

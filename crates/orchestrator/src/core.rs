@@ -106,7 +106,7 @@ impl Cores {
         self.entries.iter().for_each(|entry| entry.close());
     }
 
-    /// Waits until no request is in flight.
+    /// Waits until no request is in flight: until clients have taken all that was answered, too.
     pub(crate) async fn idle(&self) {
         // The count is of the answers that somebody still hears, which no single place could be told of; a look every few
         // milliseconds, at the end of a life, costs nothing.

@@ -116,11 +116,11 @@ impl Wiring {
         let gate_metrics = orchestrator_pipeline::Metrics::register(metrics, self.ledger.clone())?;
         let dedup_metrics = orchestrator_dedup::Metrics::register(metrics)?;
         let dedup = Live::fixed(config.pipeline.deduplication.clone());
-        let dedup = Arc::new(Dedup::new(dedup, self.ledger.clone(), dedup_metrics));
+        let dedup = Dedup::new(dedup, self.ledger.clone(), dedup_metrics, self.blocking.clone());
         let filters = orchestrator_post_process::Metrics::register(metrics)?;
         let credits = self.worker.guard().slots().max().saturating_add(self.threads);
         let shared = Shared {
-            dedup,
+            dedup: Arc::new(dedup),
             gate: Gate::new(
                 credits,
                 Live::fixed(config.pipeline.lanes.clone()),

@@ -56,6 +56,33 @@ fn a_stream_that_runs_is_finished_before_the_program_ends() {
     assert_eq!(program.wait().code, Some(0));
 }
 
+/// A question that is answered with more bytes than sockets hold on their way.
+fn long_question() -> String {
+    "word ".repeat(1 << 20)
+}
+
+#[test]
+fn an_answer_that_is_ready_is_sent_to_a_slow_client_before_the_program_ends() {
+    let mut program = Program::start(QUICK);
+    let question = long_question();
+    let mut answer = program.asking(&question);
+    program.signal("TERM");
+    program.says("leaving: SIGTERM or SIGINT");
+    let mut rest = String::new();
+    answer.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains(question.trim_end()), "{} bytes", rest.len());
+    assert_eq!(program.wait().code, Some(0));
+}
+
+#[test]
+fn an_answer_that_is_not_taken_within_grace_is_dropped_and_said() {
+    let program = Program::start("[shutdown]\npre_stop_ms = 0\ngrace_ms = 300\n");
+    let answer = program.asking(&long_question());
+    program.signal("TERM");
+    assert_eq!(program.wait().code, Some(1));
+    drop(answer);
+}
+
 #[test]
 fn what_still_runs_at_the_end_of_grace_is_dropped_and_said() {
     let slow = "[shutdown]\npre_stop_ms = 0\ngrace_ms = 300\n[workers.echo]\nprovider = \"echo\"\ndelay_ms = 60000\n\

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// How many requests a stage works on at once, and how many the edge into it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,13 +21,14 @@ pub struct StageConfig {
 pub struct LanesConfig {
     /// How many requests each lane may send on in a round, while all lanes wait.
     pub weights: Weights,
-    /// Requests that may wait in one lane, over all cores; the next is refused.
+    /// Requests that may wait in the lane that they asked for, over all cores; the next is refused.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub capacity: usize,
     /// The longest wait in milliseconds; a request that would wait longer is refused at once.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub max_wait_ms: u64,
-    /// Seconds after which a waiting request has risen from the lowest lane to the highest.
+    /// Seconds after which a low request that waits is called before higher ones, a normal one after half of them; every
+    /// fourth call at most goes to such a request.
     #[schemars(range(min = 1, max = 3_600))]
     pub starvation_s: u64,
 }
@@ -81,13 +81,6 @@ impl Default for LanesConfig {
             max_wait_ms: 10_000,
             starvation_s: 5,
         }
-    }
-}
-
-impl LanesConfig {
-    /// The wait after which a request moves one lane up.
-    pub(crate) fn rise(&self) -> Duration {
-        Duration::from_secs(self.starvation_s).mul_f64(0.5)
     }
 }
 

@@ -110,8 +110,8 @@ impl Gate {
     }
 
     fn enter(&self, priority: Priority, deadline: Instant, lanes: &LanesConfig) -> Result<Entry, Failure> {
-        let now = Instant::now();
         let mut state = self.0.state.lock();
+        let now = Instant::now();
         if state.room.is_empty()
             && let Some(free) = state.free.checked_sub(1)
         {
@@ -134,8 +134,7 @@ impl Gate {
             return Err(self.refusal(shed));
         }
         let (caller, called) = oneshot::channel();
-        let rises_at = now.checked_add(lanes.rise()).unwrap_or(now);
-        let number = state.room.wait(priority, caller, rises_at);
+        let number = state.room.wait(priority, caller, now);
         Ok(Entry::Waits(Ticket {
             gate: self.clone(),
             number,

@@ -1,6 +1,6 @@
 //! What the gate and the entry of the line show.
 
-use orchestrator_core::{Code, Failure, Ledger, Priority};
+use orchestrator_core::{Code, Failure, Ledger, Priority, StageName};
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     core::{Collector, Desc},
@@ -21,7 +21,7 @@ pub(crate) enum Shed {
     LogFull,
 }
 
-/// `orchestrator_queue_wait_seconds` by `priority`, `orchestrator_shed_total` by `reason`,
+/// `orchestrator_queue_wait_seconds` by `stage` and `priority`, `orchestrator_shed_total` by `reason`,
 /// `orchestrator_in_flight_requests` and `orchestrator_answer_log_bytes`.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -50,7 +50,7 @@ impl Metrics {
         .buckets(vec![
             0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
         ]);
-        let waits = HistogramVec::new(waits, &["priority"])?;
+        let waits = HistogramVec::new(waits, &["stage", "priority"])?;
         let shed = Opts::new(
             "orchestrator_shed_total",
             "Requests that were refused at once because too much is going on",
@@ -60,7 +60,7 @@ impl Metrics {
             ledger,
             requests: IntGauge::new(
                 "orchestrator_in_flight_requests",
-                "Requests that are running or waiting",
+                "Requests that are running, waiting, or still sent to their clients",
             )?,
             bytes: IntGauge::new(
                 "orchestrator_answer_log_bytes",
@@ -71,7 +71,8 @@ impl Metrics {
         registry.register(Box::new(shed.clone()))?;
         registry.register(Box::new(gauges))?;
         Ok(Metrics {
-            waits: Priority::ALL.map(|priority| waits.with_label_values(&[priority.as_str()])),
+            waits: Priority::ALL
+                .map(|priority| waits.with_label_values(&[StageName::Gate.as_str(), priority.as_str()])),
             lane_full: shed.with_label_values(&["lane_full"]),
             wait: shed.with_label_values(&["wait_too_long"]),
             in_flight: shed.with_label_values(&["max_in_flight"]),

@@ -3,7 +3,7 @@
 use crate::{Gate, Line, Metrics, Size, metrics::Shed};
 use orchestrator_assemble::Assemble;
 use orchestrator_core::{
-    Answer, Code, Cx, Failure, Job, Ledger, LineMetrics, Outlet, Request, StageName, Submit, Tasks, answer,
+    Answer, Code, Cx, Failure, InFlight, Job, Ledger, LineMetrics, Outlet, Request, StageName, Submit, Tasks, answer,
 };
 use orchestrator_dedup::Dedup;
 use orchestrator_inference::Inference;
@@ -117,10 +117,7 @@ impl Submit for Entry {
             let draining = Failure::new(Code::Draining, "The server is going down. Try again at another one.");
             return Err(draining.with_retry_after(Duration::from_secs(1)));
         };
-        let place = self
-            .ledger
-            .enter()
-            .ok_or_else(|| self.metrics.refuse(Shed::InFlight, Duration::ZERO))?;
+        let place = self.enter()?;
         if self.ledger.is_full() {
             self.dedup.relieve();
         }
@@ -134,5 +131,10 @@ impl Submit for Entry {
         };
         outlet.launch(job, &self.tasks);
         Ok(answer.carrying(place))
+    }
+
+    fn enter(&self) -> Result<InFlight, Failure> {
+        let full = || self.metrics.refuse(Shed::InFlight, Duration::ZERO);
+        self.ledger.enter().ok_or_else(full)
     }
 }

@@ -1,18 +1,24 @@
 //! The waiting room: who waits in which lane, and who is next. A pure machine: no locks, no clock, no futures.
 //!
-//! Lanes share by smooth weighted round-robin (nginx's), oldest first inside a lane. Waiting raises: each half of the
-//! starvation time a request moves one lane up and keeps its seniority, so it then goes before younger ones.
+//! Lanes share by smooth weighted round-robin (nginx's), oldest first inside a lane. Waiting raises: one who has waited for
+//! the starvation time, in the normal lane for half of it, is called out of turn, but only every fourth call is, so that a
+//! flood of low requests never takes more than that from those above. Everybody counts in the lane that was asked for.
 
 use crate::LanesConfig;
 use orchestrator_core::Priority;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
+/// Calls in turn between two calls of those who have waited too long.
+const IN_TURN: u32 = 3;
+
 /// Who waits, each with a `T` by which it is called.
 #[derive(Debug)]
 pub(crate) struct Room<T> {
     lanes: [Lane<T>; 3],
     next_number: u64,
+    /// Calls in turn since one out of turn.
+    in_turn: u32,
 }
 
 /// The seniority of one who waits: lower came earlier.
@@ -28,7 +34,7 @@ struct Lane<T> {
 
 #[derive(Debug)]
 struct Waiting<T> {
-    rises_at: Instant,
+    since: Instant,
     caller: T,
 }
 
@@ -44,6 +50,7 @@ impl<T> Room<T> {
         Room {
             lanes: Priority::ALL.map(lane),
             next_number: 0,
+            in_turn: 0,
         }
     }
 
@@ -69,11 +76,11 @@ impl<T> Room<T> {
             .sum()
     }
 
-    /// Takes a place in a lane.
-    pub(crate) fn wait(&mut self, priority: Priority, caller: T, rises_at: Instant) -> Number {
+    /// Takes a place in a lane, behind those who came before.
+    pub(crate) fn wait(&mut self, priority: Priority, caller: T, now: Instant) -> Number {
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);
-        self.lane(priority).insert(number, Waiting { rises_at, caller });
+        self.lane(priority).insert(number, Waiting { since: now, caller });
         number
     }
 
@@ -84,7 +91,7 @@ impl<T> Room<T> {
         }
     }
 
-    /// Moves one who waits to a higher lane, where it keeps its seniority.
+    /// Moves one who waits to a higher lane that was asked for, where it keeps its seniority.
     pub(crate) fn raise(&mut self, number: Number, priority: Priority) {
         let below = self.lanes.iter_mut().filter(|lane| lane.priority < priority);
         let found = below.filter_map(|lane| lane.waiting.remove(&number)).next();
@@ -95,7 +102,22 @@ impl<T> Room<T> {
 
     /// Calls the next one.
     pub(crate) fn next(&mut self, now: Instant, config: &LanesConfig) -> Option<T> {
-        self.rise(now, config.rise());
+        let is_their_turn = self.in_turn >= IN_TURN;
+        let called = match is_their_turn.then(|| self.overdue(now, config)).flatten() {
+            Some(priority) => {
+                self.in_turn = 0;
+                self.lane(priority).pop_first()
+            }
+            None => {
+                self.in_turn = self.in_turn.saturating_add(1);
+                self.turn(config)?.waiting.pop_first()
+            }
+        };
+        called.map(|(_, waiting)| waiting.caller)
+    }
+
+    /// The lane whose turn it is.
+    fn turn(&mut self, config: &LanesConfig) -> Option<&mut Lane<T>> {
         let mut total = 0_i64;
         for lane in self.lanes.iter_mut().filter(|lane| !lane.waiting.is_empty()) {
             let weight = config.weights.of(lane.priority);
@@ -106,23 +128,19 @@ impl<T> Room<T> {
         let filled = self.lanes.iter_mut().rev().filter(|lane| !lane.waiting.is_empty());
         let lane = filled.max_by_key(|lane| lane.credit)?;
         lane.credit = lane.credit.saturating_sub(total);
-        lane.waiting.pop_first().map(|(_, waiting)| waiting.caller)
+        Some(lane)
     }
 
-    /// Moves those up whose time has come, lowest lane first, so that nobody rises twice at once.
-    fn rise(&mut self, now: Instant, step: Duration) {
-        for (from, to) in [(Priority::Normal, Priority::High), (Priority::Low, Priority::Normal)] {
-            while let Some((number, mut waiting)) = self.take_due(from, now) {
-                waiting.rises_at = waiting.rises_at.checked_add(step).unwrap_or(now);
-                self.lane(to).insert(number, waiting);
-            }
-        }
-    }
-
-    fn take_due(&mut self, priority: Priority, now: Instant) -> Option<(Number, Waiting<T>)> {
-        let lane = self.lane(priority);
-        let oldest = lane.first_entry().filter(|oldest| oldest.get().rises_at <= now)?;
-        Some(oldest.remove_entry())
+    /// The lane whose oldest has waited too long; of two the one whose time came first.
+    fn overdue(&self, now: Instant, config: &LanesConfig) -> Option<Priority> {
+        let waited = |lane: &Lane<T>| {
+            let (_, oldest) = lane.waiting.first_key_value()?;
+            let late = now
+                .saturating_duration_since(oldest.since)
+                .checked_sub(config.patience(lane.priority)?)?;
+            Some((late, lane.priority))
+        };
+        self.lanes.iter().filter_map(waited).max().map(|(_, priority)| priority)
     }
 
     fn lane(&mut self, priority: Priority) -> &mut BTreeMap<Number, Waiting<T>> {
@@ -131,6 +149,20 @@ impl<T> Room<T> {
             Priority::High => &mut high.waiting,
             Priority::Normal => &mut normal.waiting,
             Priority::Low => &mut low.waiting,
+        }
+    }
+}
+
+// === impl LanesConfig ===
+
+impl LanesConfig {
+    /// The wait after which those in a lane are called out of turn; `None` for the lane above which there is none.
+    fn patience(&self, priority: Priority) -> Option<Duration> {
+        let starvation = Duration::from_secs(self.starvation_s);
+        match priority {
+            Priority::High => None,
+            Priority::Normal => Some(starvation.mul_f64(0.5)),
+            Priority::Low => Some(starvation),
         }
     }
 }

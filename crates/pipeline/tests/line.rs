@@ -13,7 +13,8 @@ mod refusals;
 mod support;
 
 use expect_test::expect;
-use orchestrator_core::{Cache, Code, Failure, FinishReason, Priority, Request, Submit};
+use futures_util::StreamExt;
+use orchestrator_core::{Answer, Cache, Code, Failure, FinishReason, Priority, Request, Submit};
 use orchestrator_pipeline::LanesConfig;
 use orchestrator_testkit::{
     Timeline, collect, request,
@@ -37,6 +38,22 @@ fn with_priority(text: &str, priority: Priority) -> Request {
 /// The refusal that a request meets at once.
 fn refused(lines: &Lines, text: &str) -> Failure {
     lines.submit(request(text)).unwrap_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_tells_how_long_its_request_waited_at_the_gate_and_for_the_worker() {
+    let model = Model::following([Call::new().after(40).text("a").after(7).finish(FinishReason::Stop)]);
+    let lines = Plan {
+        credits: 1,
+        ..Plan::default()
+    }
+    .start(&model);
+    let (first, second) = (lines.ask("a"), lines.ask("b"));
+    let waited = async |mut answer: Answer| {
+        while answer.next().await.is_some() {}
+        answer.head().unwrap().waited.as_millis()
+    };
+    assert_eq!(tokio::join!(waited(first), waited(second)), (40, 47 + 40));
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ pub struct Config {
     pub enabled: bool,
     /// The folder whose Markdown and text files (`.md`, `.markdown`, `.txt`) are searched, those in its folders too; hidden
     /// ones are left out. It is read in the background: until it was for the first time, questions wait within their time.
-    /// Without it nothing is found.
+    /// Without it nothing is found, which cannot be if it is `required`.
     pub folder: Option<PathBuf>,
     /// How often the folder is looked at for files that changed, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
@@ -38,7 +38,7 @@ pub struct Config {
     /// Passages that are used at most.
     #[schemars(range(min = 1, max = 1_000))]
     pub top_k: usize,
-    /// Whether a request fails when retrieval does.
+    /// Whether a request fails when retrieval does; else it goes on without passages, and a warning says so once a minute.
     pub required: bool,
     /// Requests that the stage works on at once, per line.
     #[schemars(range(min = 1, max = 1_000_000))]

@@ -4,29 +4,36 @@ use crate::{Config, Metrics, metrics::Outcome};
 use orchestrator_core::{
     Code, Cx, Failure, Flow, Grounded, Passage, Request, Retriever, Role, Stage, StageName, Text, Unique,
 };
-use std::{fmt, sync::Arc};
+use parking_lot::Mutex;
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
 /// The longest question that is asked, in bytes; what comes after says little about what to look for.
 const MAX_QUESTION: usize = 4096;
+
+/// The time between two warnings that requests go without passages: a retriever that is down shall not fill the logs.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Looks for passages that ground an answer.
 pub struct Rag {
     config: Config,
     retriever: Option<Arc<dyn Retriever>>,
     metrics: Metrics,
+    warned: Mutex<Option<Instant>>,
 }
 
 // === impl Rag ===
 
 impl Rag {
-    /// A stage that asks `retriever`. Switched off, or without one, it passes requests on at once.
+    /// A stage that asks `retriever`. Switched off it passes requests on at once; without one too, unless passages are
+    /// required: then each request fails.
     pub fn new(config: Config, retriever: Option<Arc<dyn Retriever>>, metrics: Metrics) -> Self {
         let retriever = retriever.filter(|_| config.enabled);
         Rag {
             config,
             retriever,
             metrics,
+            warned: Mutex::new(None),
         }
     }
 
@@ -48,14 +55,29 @@ impl Rag {
         }
     }
 
+    /// What becomes of a request whose passages cannot be had.
     fn without(&self, reason: &str) -> Result<Vec<Passage>, Failure> {
-        tracing::debug!(reason, "a request goes on ungrounded");
+        self.warn(reason);
         match self.config.required {
             true => Err(Failure::new(
                 Code::RetrievalFailed,
                 "The documents cannot be searched now. Try again later.",
             )),
             false => Ok(Vec::new()),
+        }
+    }
+
+    fn warn(&self, reason: &str) {
+        let now = Instant::now();
+        let mut warned = self.warned.lock();
+        if warned.is_none_or(|at| now.saturating_duration_since(at) >= QUIET) {
+            *warned = Some(now);
+            let so = if self.config.required {
+                "fail"
+            } else {
+                "go on without passages"
+            };
+            tracing::warn!(reason, "the documents cannot be searched: requests {so}");
         }
     }
 }
@@ -68,6 +90,7 @@ impl Stage for Rag {
     async fn run(&self, _: &mut Cx, Unique(request): Unique) -> Result<Flow<Grounded>, Failure> {
         let passages = match &self.retriever {
             Some(retriever) => self.passages(&**retriever, &request).await?,
+            None if self.config.enabled && self.config.required => self.without("there is no folder")?,
             None => Vec::new(),
         };
         Ok(Flow::Next(Grounded { request, passages }))

@@ -86,7 +86,7 @@ fn the_gate_says_who_waits_and_how_long() {
         &expect![[r#"
               Requests wait for a worker in three lanes, which send on 16 high, 4 normal and 2 low in a round.
               A lane holds at most 7; a request that would wait longer than 10000 ms is refused at once.
-              Within 5 s a request rises from the lowest lane to the highest."#]],
+              A low request that has waited 5 s goes before the others, a normal one after half of that; but only every fourth does."#]],
     );
 }
 

@@ -18,7 +18,21 @@ impl Rules<'_> {
             );
             self.say(finding.allowed("a folder with Markdown and text files, as seen from where the program starts"));
         }
-        if let Err(error) = self.config.pipeline.stages.assemble.check() {
+        if rag.enabled && rag.required && rag.folder.is_none() {
+            let path = Path::of("pipeline.stages.rag.required");
+            let finding = Finding::error(&path, "there is no `folder` to search, so every request would fail");
+            self.say(finding.help("name a `folder`, or take `required` out"));
+        }
+        let assemble = &self.config.pipeline.stages.assemble;
+        if !assemble.enabled && assemble.context_window.is_some() {
+            let path = Path::of("pipeline.stages.assemble.context_window");
+            let idle = Finding::warning(
+                &path,
+                "nothing reads this: with `enabled = false` no prompt is fitted to it",
+            );
+            self.say(idle.help("take it out, or switch assembly on"));
+        }
+        if let Err(error) = assemble.check() {
             let finding = Finding::error(&Path::of("pipeline.stages.assemble.template"), error.to_string());
             self.say(finding.help("it is written in Jinja and sees `passages` and `question`"));
         }

@@ -222,7 +222,7 @@ fn addresses_of_workers_are_those_that_the_program_takes() {
 
 #[test]
 fn the_usual_place_of_a_provider_is_checked_too() {
-    let environment = environment(&[("OPENAI_BASE_URL", "nowhere")]);
+    let environment = environment(&[("OPENAI_BASE_URL", "model server")]);
     let said = said("[pipeline.stages.inference]\nworker = \"openai\"\n", &environment);
     assert_eq!(said[0].path.to_string(), "pipeline.stages.inference.worker");
     assert!(said[0].message.contains("base URL"), "{}", said[0]);
@@ -334,6 +334,29 @@ fn a_folder_of_documents_is_there_when_it_is_searched() {
         &text("/dev/null", ""),
         &expect!["error pipeline.stages.rag.folder: it cannot be read: Not a directory (os error 20)"],
     );
+}
+
+#[test]
+fn documents_that_are_required_can_be_searched() {
+    let text = |more: &str| format!("[pipeline.stages.rag]\nrequired = true\n{more}");
+    says(
+        &text(""),
+        &expect!["error pipeline.stages.rag.required: there is no `folder` to search, so every request would fail"],
+    );
+    is_silent(&text("enabled = false\n"));
+    is_silent(&text("folder = \"/\"\n"));
+}
+
+#[test]
+fn a_window_that_nothing_is_fitted_to_is_only_a_warning() {
+    let text = |more: &str| format!("[pipeline.stages.assemble]\n{more}context_window = 8192\n");
+    says(
+        &text("enabled = false\n"),
+        &expect![
+            "warning pipeline.stages.assemble.context_window: nothing reads this: with `enabled = false` no prompt is fitted to it"
+        ],
+    );
+    is_silent(&text(""));
 }
 
 #[test]

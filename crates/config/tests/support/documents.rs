@@ -110,6 +110,11 @@ fn fit(document: &mut Table) {
     at(document, "pipeline.answers", |table| {
         order(table, "max_answer_bytes", "max_log_bytes")
     });
+    at(document, "pipeline.stages.rag", |table| {
+        if !table.contains_key("folder") {
+            table.remove("required");
+        }
+    });
     at(document, "pipeline.stages.post_process", |table| {
         let redactions = table
             .get_mut("redact")

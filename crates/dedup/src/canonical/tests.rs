@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 fn spelt(value: &str) -> Result<Vec<u8>, Unreadable> {
     let mut out = Vec::new();
-    write(value, &mut out).map(|()| out)
+    Speller::default().write(value, &mut out).map(|()| out)
 }
 
 fn same(a: &str, b: &str) -> bool {
@@ -64,6 +64,42 @@ fn deep_nesting_is_refused_and_does_not_exhaust_the_stack() {
     assert!(spelt(&nested(MAX_DEPTH)).is_ok());
     assert_eq!(spelt(&nested(MAX_DEPTH + 2)), Err(Unreadable));
     assert_eq!(spelt(&nested(1_000_000)), Err(Unreadable));
+}
+
+#[test]
+fn a_text_is_copied_once_however_deep_it_stands() {
+    let text = "x".repeat(100_000);
+    let nested = |depth: usize| {
+        let (open, close) = (r#"{"b":1,"a":"#.repeat(depth), "}".repeat(depth));
+        format!(r#"{open}"{text}"{close}"#)
+    };
+    let spent = |depth: usize| {
+        let (mut speller, mut out) = (Speller::default(), Vec::new());
+        speller.write(&nested(depth), &mut out).unwrap();
+        assert!(out.len() < 2 * text.len() && speller.spelt.len() == out.len());
+        (speller.objects.len(), speller.entries.len())
+    };
+    assert_eq!(spent(1), (1, 2));
+    assert_eq!(spent(100), (100, 200), "a few words an object, and no more of its text");
+}
+
+#[test]
+fn only_objects_out_of_order_are_noted_and_nothing_is_left_of_the_value_before() {
+    let mut speller = Speller::default();
+    let mut spell = |value: &str| {
+        let mut out = Vec::new();
+        speller.write(value, &mut out).unwrap();
+        (out, speller.objects.len(), speller.spelt.capacity())
+    };
+    let (ordered, noted, _) = spell(r#"[{"a":1,"b":{"c":2,"d":3}},{},{"z":0}]"#);
+    assert_eq!(noted, 0);
+    let (shuffled, noted, _) = spell(r#"[{"b":{"d":3,"c":2},"a":1},{},{"z":0}]"#);
+    assert_eq!((shuffled, noted), (ordered.clone(), 2));
+    assert_eq!(spell(r#"[{"a":1,"b":{"d":3,"c":2}},{},{"z":0}]"#).0, ordered);
+    let (_, noted, large) = spell(&format!(r#""{}""#, "x".repeat(9_000)));
+    assert!(noted == 0 && large > 9_000);
+    speller.shrink_to(1_000);
+    assert!(speller.spelt.capacity() <= 1_000);
 }
 
 fn value() -> impl Strategy<Value = Value> {

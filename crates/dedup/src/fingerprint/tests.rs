@@ -132,3 +132,20 @@ fn dialects_are_strangers_and_the_way_to_ask_for_reuse_is_none() {
     other.original.dialect = orchestrator_core::Dialect::Messages;
     assert_ne!(fingerprint(&base, true).unwrap(), fingerprint(&other, true).unwrap());
 }
+
+#[test]
+fn a_large_request_holds_no_memory_afterwards_and_leaves_nothing_in_the_next() {
+    let base = of(BASE);
+    let large = format!(r#"{{"model":"m","a":"{}","messages":[]}}"#, "x".repeat(3 * KEPT));
+    let nested = format!(
+        r#"{{"model":"m","a":"{}","deep":{}{},"messages":[]}}"#,
+        "x".repeat(3 * KEPT),
+        "[".repeat(200),
+        "]".repeat(200)
+    );
+    for large in [large, nested] {
+        let _refused_or_not = fingerprint(&chat(large), false);
+        assert!(SPELT.with_borrow(|(out, _)| out.capacity()) <= KEPT);
+        assert_eq!(of(BASE), base);
+    }
+}

@@ -11,6 +11,7 @@ fn dedup(config: Config) -> Dedup {
         Live::fixed(config),
         Ledger::generous(),
         Metrics::register(&Registry::new()).unwrap(),
+        Blocking::new(1),
     )
 }
 
@@ -169,6 +170,31 @@ async fn a_leader_that_failed_is_not_followed() {
     let again = send(&dedup, request("x")).await;
     assert_eq!(again.name(), "on");
     drop(listener);
+}
+
+#[tokio::test]
+async fn a_large_request_is_read_beside_its_core_and_shares_as_well() {
+    let dedup = dedup(Config::default());
+    let body = |bytes: usize| {
+        chat(format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":"{}"}}]}}"#,
+            "x".repeat(bytes)
+        ))
+    };
+    let (end, ended) = std::sync::mpsc::sync_channel::<()>(1);
+    let blocking = dedup.blocking.clone();
+    let mut busy = Box::pin(blocking.run(move || ended.recv()));
+    assert!(futures_util::poll!(busy.as_mut()).is_pending());
+    let mut large = Box::pin(send(&dedup, body(LARGE)));
+    assert!(
+        futures_util::poll!(large.as_mut()).is_pending(),
+        "it waits for a thread"
+    );
+    assert_eq!(send(&dedup, body(LARGE / 2)).await.name(), "on", "small ones need none");
+    end.send(()).unwrap();
+    busy.await.unwrap().unwrap();
+    let _leader = large.await;
+    assert_eq!(send(&dedup, body(LARGE)).await.name(), "COALESCED");
 }
 
 #[tokio::test(start_paused = true)]

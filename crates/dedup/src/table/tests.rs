@@ -132,6 +132,59 @@ async fn the_answer_used_longest_ago_goes_first_when_there_are_too_many() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_running_answer_outlives_those_that_ended_however_long_ago_it_was_asked_for() {
+    for (window_s, evictions) in [(0, 0), (300, 96)] {
+        let (mut table, metrics) = table();
+        let config = Config {
+            max_entries: 4,
+            ..window(window_s)
+        };
+        let (running, _listener) = leader(&Ledger::generous());
+        table.lead(what(0), running.downgrade().unwrap(), &config);
+        for number in 1..100 {
+            let (writer, _listener) = leader(&Ledger::generous());
+            table.lead(what(number), writer.downgrade().unwrap(), &config);
+            writer.finish(end());
+        }
+        assert_eq!(metrics.evictions.get(), evictions);
+        assert_eq!(ask(&mut table, 0, &config), Some(Cache::Coalesced));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_are_over_do_not_pile_up_behind_those_that_run() {
+    let (mut table, metrics) = table();
+    let lead = |table: &mut Table, number: usize| {
+        let (writer, listener) = leader(&Ledger::generous());
+        let what = Fingerprint(*blake3::hash(&number.to_le_bytes()).as_bytes());
+        table.lead(what, writer.downgrade().unwrap(), &window(0));
+        (writer, listener)
+    };
+    let _running: Vec<_> = (0..700).map(|number| lead(&mut table, number)).collect();
+    for number in 700..5_000 {
+        drop(lead(&mut table, number));
+    }
+    let entries = metrics.entries.get();
+    assert!((700..=810).contains(&entries), "{entries} entries for 700 that run");
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_as_run_beyond_the_limit_are_forgotten_the_oldest_first() {
+    let (mut table, metrics) = table();
+    let config = Config {
+        max_entries: 3,
+        ..window(0)
+    };
+    let leaders: Vec<_> = (0..5).map(|_| leader(&Ledger::generous())).collect();
+    for (number, (writer, _)) in (0..).zip(&leaders) {
+        table.lead(what(number), writer.downgrade().unwrap(), &config);
+    }
+    assert_eq!((metrics.entries.get(), metrics.evictions.get()), (3, 0));
+    let known = (0..5).filter(|number| table.answers.peek(&what(*number)).is_some());
+    assert_eq!(known.collect::<Vec<_>>(), [2, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn kept_answers_go_when_the_ledger_is_full_and_running_ones_stay() {
     let (mut table, metrics) = table();
     let ledger = Ledger::new(1 << 20, 3_000, 100);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::io::Busy;
+use crate::io::Link;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
@@ -28,11 +28,11 @@ async fn an_empty_body_has_no_frame() {
 
 #[test]
 fn a_connection_is_at_work_while_a_body_of_its_lives() {
-    let busy = Busy::default();
-    assert!(!busy.has_worked() && !busy.is_at_work());
+    let link = Link::default();
+    assert!(!link.has_worked() && !link.is_at_work());
     let mut body = Body::empty();
-    body.keep_busy(busy.clone().work());
-    assert!(busy.is_at_work());
+    body.keep_busy(link.clone().work());
+    assert!(link.is_at_work());
     drop(body);
-    assert!(busy.has_worked() && !busy.is_at_work());
+    assert!(link.has_worked() && !link.is_at_work());
 }

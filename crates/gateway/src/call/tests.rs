@@ -8,7 +8,7 @@ use crate::{
 use expect_test::expect;
 use orchestrator_core::FinishReason;
 use orchestrator_testkit::scripted::{Call as Script, Model};
-use std::time::Duration;
+use std::io;
 use tokio::time::sleep;
 
 /// Doors that log, before a model that plays one script.
@@ -209,6 +209,159 @@ async fn names_with_bytes_that_headers_do_not_allow_are_shown_as_far_as_they_go(
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_us_or_a_worker_is_logged_with_its_causes() {
+    let cause = io::Error::new(io::ErrorKind::NotFound, "no such host: model.test");
+    let unreachable = Failure::new(Code::UpstreamConnect, "The worker cannot be reached.").with_source(cause);
+    for stream in [true, false] {
+        let asked = body("x", &format!(r#","stream":{stream}"#));
+        let doors = doors(Script::new().fail(unreachable.clone()));
+        doors.send(request("unreachable", "", &asked)).await.rest().await;
+    }
+    let lines = logged::lines_where("causes", "no such host: model.test");
+    assert_eq!((lines.len(), &lines[0]), (2, &lines[1]), "one for each request");
+    expect![[r#"
+        {
+          "timestamp": "2026-01-01T00:00:00.000000Z",
+          "level": "WARN",
+          "target": "orchestrator_gateway::call",
+          "message": "a request failed: The worker cannot be reached.",
+          "code": "upstream_connect",
+          "causes": "no such host: model.test"
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&lines[0]).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_of_a_failure_bears_the_name_of_its_request_and_comes_once() {
+    logged::access();
+    let doors = doors(Script::new().hang());
+    let cause = |text: &'static str| Failure::new(Code::Internal, "No.").with_source(io::Error::other(text));
+    let mut call = Call::begin(&doors.door, "POST", "/v1/ask", Arrival::new(&doors.door, None));
+    let id = call.arrival.id.to_string();
+    call.fail(&cause("the first cause"));
+    call.fail(&cause("another cause"));
+    assert!(logged::holds(&format!(
+        r#""request_id":"{id}","code":"internal_error","causes":"the first cause""#
+    )));
+    assert!(!logged::holds("another cause"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clients_own_fault_and_a_workers_words_are_not_logged() {
+    for (code, said) in [
+        (Code::UpstreamRejected, "refusing the quiet words"),
+        (Code::UpstreamError, "choking on the quiet words"),
+        (Code::RateLimited, "too many quiet words"),
+    ] {
+        let script = Script::new().fail(Failure::new(code, said).with_status(499));
+        let wire = doors(script)
+            .send(request("quiet", "", &body("the quiet words", "")))
+            .await;
+        assert!(wire.rest().await.contains(said), "the client reads them");
+    }
+    assert_eq!(logged::lines_of("quiet").len(), 3);
+    assert!(!logged::holds("quiet words"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_served_is_logged_as_it_was_asked_and_counted_as_other() {
+    let doors = doors(Script::saying(["fine"]));
+    let long = format!("/{}", "\u{e9}".repeat(200));
+    let cut = format!("/{}", "\u{e9}".repeat(127));
+    for (nth, (line, method, path)) in [
+        ("DELETE /v1/models?key=1", "DELETE", "/v1/models"),
+        ("PUT /v1/chat/completions", "PUT", "/v1/chat/completions"),
+        ("GET /wp-login.php?a=b#c", "GET", "/wp-login.php"),
+        (&format!("BREW {long}"), "BREW", &cut),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("unserved-{nth}");
+        let head = format!("{line} HTTP/1.1\r\nhost: t\r\nconnection: close\r\nx-request-id: {name}\r\n\r\n");
+        doors.send(head).await.rest().await;
+        let lines = logged::lines_where("caller_id", &name);
+        assert_eq!((&lines[0]["method"], &lines[0]["path"]), (&method.into(), &path.into()));
+    }
+    let counted = doors.metric(r#"orchestrator_request_duration_seconds_count{path="other"}"#);
+    assert_eq!(counted, 4.0);
+}
+
+/// The metric of requests for this model that were refused, by the label that they have.
+async fn refused_for(model: &str, label: &str) -> f64 {
+    let doors = doors(failing(Code::BreakerOpen));
+    let asked = body("x", "").replace(r#""test""#, &format!(r#""{model}""#));
+    doors.send(request("labels", "", &asked)).await.rest().await;
+    let labels = r#"code="breaker_open",error_source="gateway""#;
+    doors.metric(&format!(
+        r#"orchestrator_requests_total{{{labels},model="{label}",path="/v1/chat/completions",worker="none"}}"#
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn models_that_nobody_serves_share_one_label() {
+    for (model, label) in [
+        ("org/other", "org/other"),
+        ("test", "test"),
+        ("made-up", "other"),
+        ("tes", "other"),
+    ] {
+        assert_eq!(refused_for(model, label).await, 1.0, "{model}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_break_off_after_their_first_token_are_counted_by_whose_fault_it_was() {
+    let late = |code| Script::new().text("a").after(1).fail(Failure::new(code, "No."));
+    let table = [
+        (late(Code::IdleTimeout), true, "upstream", 1.0),
+        (late(Code::Internal), true, "gateway", 1.0),
+        (late(Code::Internal), false, "gateway", 0.0),
+        (failing(Code::UpstreamError), true, "upstream", 0.0),
+        (Script::saying(["fine"]), true, "client", 0.0),
+    ];
+    for (nth, (script, stream, by, expected)) in table.into_iter().enumerate() {
+        let doors = doors(script);
+        let asked = body("x", &format!(r#","stream":{stream}"#));
+        doors.send(request("aborted", "", &asked)).await.rest().await;
+        let aborted = doors.metric(&format!(r#"orchestrator_stream_aborts_total{{by="{by}"}}"#));
+        assert_eq!(aborted, expected, "row {nth}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_overhead_is_what_neither_the_client_nor_the_gate_nor_the_worker_took() {
+    let head = Head {
+        worker: "w".into(),
+        tier: orchestrator_core::Tier::Primary,
+        id: "id".into(),
+        model: "m".into(),
+        created: 0,
+        attempts: 1,
+        grounding: Vec::new(),
+        waited: Duration::from_millis(400),
+    };
+    for (cache, expected) in [
+        (Cache::Miss, 0.02),
+        (Cache::Bypass, 0.02),
+        (Cache::Hit, 0.0),
+        (Cache::Coalesced, 0.0),
+    ] {
+        let doors = doors(Script::new().hang());
+        let mut call = Call::begin(&doors.door, "POST", "/v1/ask", Arrival::new(&doors.door, None));
+        sleep(Duration::from_millis(3_000)).await;
+        call.received();
+        sleep(Duration::from_millis(420)).await;
+        call.begins(Some(Arc::new(head.clone())));
+        call.came_from(cache);
+        sleep(Duration::from_millis(50_000)).await;
+        call.finish(None);
+        let sum = doors.metric("orchestrator_overhead_seconds_sum");
+        assert!((sum - expected).abs() < 1e-9, "{cache:?}: {sum}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_token_is_timed_once() {
     let doors = doors(Script::saying(["fine"]));
     let mut call = Call::begin(
@@ -230,7 +383,7 @@ async fn the_first_token_is_timed_once() {
 async fn a_call_is_counted_on_its_core_until_it_is_over_and_ends_once() {
     let doors = doors(Script::saying(["fine"]));
     let counted = |doors: &Doors, code: &str, source: &str| {
-        let labels = format!(r#"code="{code}",error_source="{source}",path="/v1/ask",worker="none""#);
+        let labels = format!(r#"code="{code}",error_source="{source}",model="none",path="/v1/ask",worker="none""#);
         doors.metric(&format!("orchestrator_requests_total{{{labels}}}"))
     };
     let mut call = Call::begin(&doors.door, "POST", "/v1/ask", Arrival::new(&doors.door, None));

@@ -189,6 +189,52 @@ async fn what_runs_when_we_drain_is_answered_and_the_connection_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_is_in_flight_until_its_client_has_taken_the_answer() {
+    let long = "a long answer ".repeat(10_000);
+    for more in [r#","stream":true"#, r#","stream":false"#] {
+        for path in [CHAT, "/v1/ask"] {
+            let doors = Doors::before(Model::saying([&long]));
+            let mut wire = doors.connect_narrow(4_096);
+            wire.say(post(path, "", &body("x", more))).await;
+            wire.hear("\r\n\r\n").await;
+            doors.director.enter(Stage::Draining);
+            let in_flight = || (doors.lines.model.finished(), doors.lines.ledger.requests());
+            sleep(Duration::from_secs(20)).await;
+            assert_eq!(in_flight(), (1, 1), "{path} {more}");
+            let (_, said) = to_the_end(wire).await;
+            assert!(said.contains(&long), "{path} {more}");
+            assert_eq!(in_flight(), (1, 0), "{path} {more}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_connection_that_stays_open_nothing_is_in_flight_between_requests() {
+    let doors = Doors::before(fine()).admitting(1);
+    let mut wire = doors.connect();
+    for more in ["", r#","stream":true"#, r#","stream":false"#] {
+        wire.say(post(CHAT, "", &body("x", more))).await;
+        wire.hear("fine").await;
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(doors.lines.ledger.requests(), 0, "{more}");
+        wire.heard.clear();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_its_answer_is_not_in_flight() {
+    let doors = Doors::before(Model::saying(["a long answer ".repeat(10_000)]));
+    let mut wire = doors.connect_narrow(4_096);
+    wire.say(chat("")).await;
+    wire.hear("a long answer").await;
+    assert_eq!(doors.lines.ledger.requests(), 1);
+    let Wire { pipe, served, .. } = wire;
+    drop(pipe);
+    served.await.unwrap();
+    assert_eq!(doors.lines.ledger.requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_still_runs_when_the_time_is_up_is_told_so() {
     let doors = Doors::before(Model::following([Script::new().hang()]));
     let wire = doors.send(chat("x-request-id: mine\r\n")).await;
@@ -225,7 +271,7 @@ async fn a_fault_of_ours_ends_one_request_and_says_so() {
     );
     wire.say(get("/livez")).await;
     wire.hear("HTTP/1.1 200").await;
-    let counted = r#"orchestrator_requests_total{code="internal_error",error_source="gateway",path="/v1/chat/completions",worker="none"}"#;
+    let counted = r#"orchestrator_requests_total{code="internal_error",error_source="gateway",model="test",path="/v1/chat/completions",worker="none"}"#;
     assert_eq!(doors.metric(counted), 1.0);
 }
 

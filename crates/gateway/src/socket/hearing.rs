@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use futures_util::Stream;
-use orchestrator_core::{Answer, Chunks, Failure, Text};
+use orchestrator_core::{Answer, Chunks, Failure, InFlight, Text};
 use orchestrator_stream::ws::{Frame, token};
 use std::{
     future::Future,
@@ -33,6 +33,8 @@ pub(super) struct Heard {
     pub(super) id: Text,
     pub(super) frame: Utf8Bytes,
     pub(super) last: bool,
+    /// With the last frame: the request's place among those in flight, to be kept until the client has taken the frame.
+    pub(super) place: Option<InFlight>,
 }
 
 // === impl Hearing ===
@@ -59,14 +61,11 @@ impl Hearing {
                     .shared
                     .resumable
                     .remember(self.call.arrival.id, &self.answer.downgrade());
-                self.heard(
-                    &Frame::Accepted {
-                        id: &self.id,
-                        request_id: self.call.arrival.id,
-                        cache,
-                    },
-                    false,
-                )
+                self.heard(&Frame::Accepted {
+                    id: &self.id,
+                    request_id: self.call.arrival.id,
+                    cache,
+                })
             }
             Err(failure) => self.failed(&failure),
         })
@@ -77,11 +76,10 @@ impl Hearing {
         self.call.first_token(self.answer.head());
         let mut text = Vec::with_capacity(128);
         let last_index = self.answer.position().saturating_sub(1);
-        token(&mut text, &self.id, last_index, chunks).then(|| self.frame(text, false))
+        token(&mut text, &self.id, last_index, chunks).then(|| self.frame(text))
     }
 
     fn finished(&mut self) -> Heard {
-        self.over = true;
         let Some(end) = self.answer.end() else {
             let lost = Failure::new(
                 orchestrator_core::Code::Internal,
@@ -91,40 +89,45 @@ impl Hearing {
         };
         self.call.finish(Some(&end));
         let ttft = self.call.ttft_ms().map(Duration::from_millis);
-        self.heard(
-            &Frame::Done {
-                id: &self.id,
-                end: &end,
-                head: self.call.head().map(|head| &**head),
-                ttft,
-            },
-            true,
-        )
+        let done = self.heard(&Frame::Done {
+            id: &self.id,
+            end: &end,
+            head: self.call.head().map(|head| &**head),
+            ttft,
+        });
+        self.last(done)
     }
 
     fn failed(&mut self, failure: &Failure) -> Heard {
-        self.over = true;
         self.call.fail(failure);
-        self.heard(
-            &Frame::Error {
-                id: Some(&self.id),
-                failure,
-            },
-            true,
-        )
+        let error = self.heard(&Frame::Error {
+            id: Some(&self.id),
+            failure,
+        });
+        self.last(error)
     }
 
-    fn heard(&self, frame: &Frame<'_>, last: bool) -> Heard {
+    fn last(&mut self, heard: Heard) -> Heard {
+        self.over = true;
+        Heard {
+            last: true,
+            place: self.answer.unload(),
+            ..heard
+        }
+    }
+
+    fn heard(&self, frame: &Frame<'_>) -> Heard {
         let mut text = Vec::with_capacity(192);
         frame.write(&mut text);
-        self.frame(text, last)
+        self.frame(text)
     }
 
-    fn frame(&self, text: Vec<u8>, last: bool) -> Heard {
+    fn frame(&self, text: Vec<u8>) -> Heard {
         Heard {
             id: self.id.clone(),
             frame: text_of(text),
-            last,
+            last: false,
+            place: None,
         }
     }
 }

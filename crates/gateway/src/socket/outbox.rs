@@ -4,6 +4,7 @@
 //! up at any time: what the socket has not taken is still there.
 
 use futures_util::{Sink, SinkExt};
+use orchestrator_core::InFlight;
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -22,6 +23,8 @@ pub(super) struct Outbox {
     bytes: usize,
     /// Whether the socket holds frames that may not have left yet.
     unsent: bool,
+    /// The places of requests whose last frames may not have left yet.
+    places: Vec<InFlight>,
 }
 
 // === impl Outbox ===
@@ -30,6 +33,11 @@ impl Outbox {
     pub(super) fn push(&mut self, frame: Message) {
         self.bytes = self.bytes.saturating_add(frame.len());
         self.frames.push_back(frame);
+    }
+
+    /// Keeps a request's place among those in flight until all that was put in so far has left.
+    pub(super) fn hold(&mut self, place: InFlight) {
+        self.places.push(place);
     }
 
     /// Frames that wait for the socket.
@@ -62,6 +70,7 @@ impl Outbox {
             }
             ready!(socket.poll_flush_unpin(cx))?;
             (self.bytes, self.unsent) = (0, false);
+            self.places.clear();
             Poll::Ready(Ok(()))
         })
         .await

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     call::{Arrival, Call},
     door::Door,
-    io::is_slow_consumer,
+    io::{Link, is_slow_consumer, is_slow_sender},
     life::Stage,
     options::Options,
 };
@@ -20,7 +20,7 @@ use futures_util::{
     FutureExt, SinkExt, StreamExt,
     stream::{SelectAll, SplitSink, SplitStream},
 };
-use orchestrator_core::{Answer, Code, Failure, Text};
+use orchestrator_core::{Answer, Code, Failure, RequestId, Text};
 use orchestrator_dialect::chat;
 use orchestrator_stream::ws::{Command, Frame, Resume, Submit};
 use std::{collections::HashSet, net::SocketAddr, time::Duration};
@@ -36,8 +36,10 @@ use tokio_tungstenite::{
     },
 };
 
-/// How often a silent client is pinged; two pings without a sign of life end the session.
+/// How often a silent client is pinged.
 const PING: Duration = Duration::from_secs(20);
+/// Pings in a row without a sign of life that end the session.
+const UNANSWERED: usize = 2;
 /// Frames that may wait for the socket while commands are still read.
 const MAX_WAITING: usize = 1024;
 /// How long a client may take to read the close frame and to close the connection.
@@ -47,13 +49,17 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub(super) struct Session {
     door: Door,
     client: Option<SocketAddr>,
+    /// Our name for the handshake.
+    id: RequestId,
     defaults: Options,
-    call: Call,
+    link: Link,
     /// The names of the requests that are heard.
     running: HashSet<Text>,
     hearings: SelectAll<Leavable>,
     out: Outbox,
-    heard_from: Instant,
+    /// What the link had heard when the client was last pinged, and how many pings in a row found no more.
+    heard: usize,
+    unanswered: usize,
 }
 
 /// How a session ends.
@@ -72,28 +78,29 @@ type Source<S> = SplitStream<WebSocketStream<S>>;
 // === impl Session ===
 
 impl Session {
-    pub(super) fn new(call: Call, defaults: Options) -> Self {
+    pub(super) fn new(handshake: &Call, defaults: Options, link: Link) -> Self {
         Session {
-            door: call.door.clone(),
-            client: call.arrival.client,
+            door: handshake.door.clone(),
+            client: handshake.arrival.client,
+            id: handshake.arrival.id,
             defaults,
-            call,
+            heard: link.heard(),
+            unanswered: 0,
+            link,
             running: HashSet::new(),
             hearings: SelectAll::new(),
             out: Outbox::default(),
-            heard_from: Instant::now(),
         }
     }
 
     /// Serves the socket to its end. Whatever still runs then leaves at once or, when the connection broke off, after the
     /// resume window.
     pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, socket: WebSocketStream<S>) {
-        let open = self.door.shared.parts.metrics.sockets.clone();
-        open.inc();
+        let (open, began) = (self.door.shared.parts.metrics.socket(), Instant::now());
         let (mut sink, mut source) = socket.split();
         let ending = self.serve(&mut sink, &mut source).await;
-        open.dec();
-        self.call.finish(None);
+        drop(open);
+        self.log(&ending, began.elapsed());
         match ending {
             Ending::Broke => self.wait_for_return(),
             Ending::Closed => {
@@ -114,7 +121,8 @@ impl Session {
         let mut ping = ticker();
         loop {
             let stage = self.door.life().stage();
-            if stage == Stage::Over || (stage >= Stage::Draining && self.running.is_empty()) {
+            let idle = self.running.is_empty() && self.out.is_empty();
+            if stage == Stage::Over || (stage >= Stage::Draining && idle) {
                 return self.go_away();
             }
             let next_stage = match stage < Stage::Draining {
@@ -141,15 +149,23 @@ impl Session {
         }
     }
 
-    /// Pings the client; says whether it has been silent for too long. One that has not taken all that we sent cannot
-    /// have seen a ping: how long that may take is the socket's affair.
+    /// Pings the client; says whether it has been silent for too long. Any byte is a sign of life: a large message may
+    /// take longer than a few pings. Who has not taken all that we sent cannot have seen a ping: how long that may take is
+    /// the socket's affair.
     fn is_gone(&mut self) -> bool {
-        if !self.out.is_empty() {
-            self.heard_from = Instant::now();
-            return false;
+        let heard = self.link.heard();
+        let lives = std::mem::replace(&mut self.heard, heard) != heard;
+        if lives || !self.out.is_empty() {
+            self.unanswered = 0;
         }
-        self.out.push(Message::Ping(Bytes::new()));
-        self.heard_from.elapsed() > PING.saturating_mul(2)
+        if self.unanswered >= UNANSWERED {
+            return true;
+        }
+        if self.out.is_empty() {
+            self.unanswered = self.unanswered.saturating_add(1);
+            self.out.push(Message::Ping(Bytes::new()));
+        }
+        false
     }
 
     /// Tells what one request has to say, and what others have to say right now.
@@ -160,6 +176,9 @@ impl Session {
                 self.running.remove(&heard.id);
             }
             self.out.push(Message::Text(heard.frame));
+            if let Some(place) = heard.place {
+                self.out.hold(place);
+            }
             let more = self.out.has_room().then(|| self.hearings.next().now_or_never());
             next = more.flatten().flatten();
         }
@@ -185,7 +204,7 @@ impl Session {
 
     /// Obeys a message; `Some` is a frame to answer with at once.
     fn take(&mut self, message: Option<Result<Message, Error>>) -> Result<Option<Vec<u8>>, Ending> {
-        self.heard_from = Instant::now();
+        self.link.took();
         let text = match message {
             Some(Ok(Message::Text(text))) => Bytes::from(text),
             Some(Ok(Message::Binary(_))) => return Err(Ending::Close(CloseCode::Unsupported, "text_frames_only")),
@@ -240,6 +259,7 @@ impl Session {
     fn resume(&mut self, resume: Resume) -> Result<(), Failure> {
         self.may_start(&resume.id)?;
         let answer = self.door.shared.resumable.find(resume.request_id)?;
+        let place = self.door.enter()?;
         let until = Instant::now()
             .checked_add(self.defaults.timeout)
             .unwrap_or_else(Instant::now);
@@ -252,7 +272,7 @@ impl Session {
         let (answer, _) = answer.join(until, self.defaults.priority).ok_or_else(gone)?;
         let next = resume.after.map_or(0, |after| after.saturating_add(1));
         let call = self.call().resumed(resume.request_id);
-        self.hear(resume.id, call, answer.at(next));
+        self.hear(resume.id, call, answer.at(next).carrying(place));
         Ok(())
     }
 
@@ -297,6 +317,28 @@ impl Session {
         }
         Ending::Close(CloseCode::Away, Code::Draining.as_str())
     }
+
+    fn log(&self, ending: &Ending, took: Duration) {
+        tracing::info!(
+            request_id = %self.id,
+            client = self.client.map(tracing::field::display),
+            reason = ending.reason(),
+            duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "websocket over"
+        );
+    }
+}
+
+// === impl Ending ===
+
+impl Ending {
+    fn reason(&self) -> &'static str {
+        match self {
+            Ending::Closed => "closed_by_client",
+            Ending::Broke => "broke_off",
+            Ending::Close(_, reason) => reason,
+        }
+    }
 }
 
 /// Sends what there is to send, then waits until the client has closed the connection: closed by us with bytes of the
@@ -316,6 +358,7 @@ async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(mut out: Outbox, mut sin
 fn broken(error: &Error) -> Ending {
     match error {
         Error::Io(error) if is_slow_consumer(error) => Ending::Close(CloseCode::Again, Code::SlowConsumer.as_str()),
+        Error::Io(error) if is_slow_sender(error) => Ending::Close(CloseCode::Policy, Code::RequestTimeout.as_str()),
         _ => Ending::Broke,
     }
 }

@@ -47,9 +47,10 @@ fn a_whole_answer_is_one_json_body_with_its_origin_in_the_head() {
             "{id}"
         );
         assert_eq!(doors.lines.ledger.requests(), 0);
-        let counted = r#"orchestrator_requests_total{code="ok",error_source="none",path="/v1/chat/completions",worker="scripted"}"#;
+        let counted = r#"orchestrator_requests_total{code="ok",error_source="none",model="test",path="/v1/chat/completions",worker="scripted"}"#;
         assert_eq!(doors.metric(counted), 1.0);
-        assert_eq!(doors.metric("orchestrator_time_to_first_token_seconds_count"), 1.0);
+        let seconds = |name: &str| doors.metric(&format!("orchestrator_{name}_seconds_count"));
+        assert_eq!((seconds("time_to_first_token"), seconds("overhead")), (0.0, 1.0));
     });
 }
 
@@ -173,10 +174,8 @@ fn a_client_that_hangs_up_ends_its_call() {
             drop(call);
             doors.running(0).await;
             assert_eq!(doors.lines.model.dropped(), 1);
-            let cancelled = r#"orchestrator_requests_total{code="cancelled",error_source="client",path="/v1/chat/completions",worker="#;
-            while doors.metric(&format!("{cancelled}\"none\"}}")) + doors.metric(&format!("{cancelled}\"scripted\"}}"))
-                < 1.0
-            {
+            let cancelled = |worker| doors.ended("/v1/chat/completions", worker, ("cancelled", "client"));
+            while cancelled("none") + cancelled("scripted") < 1.0 {
                 tokio::task::yield_now().await;
             }
         });

@@ -1,6 +1,9 @@
 //! Connections: how many, and on which core.
 
-use crate::support::{Scene, body, config, fine, hanging, post, with_doors};
+use crate::{
+    sockets::connect,
+    support::{Scene, body, config, fine, hanging, post, with_doors},
+};
 use orchestrator_gateway::Config;
 use orchestrator_testkit::client::Call;
 
@@ -19,6 +22,35 @@ fn the_next_connection_waits_when_as_many_are_open_as_may_be() {
         assert_eq!(doors.lines.model.calls(), 0, "it has not been accepted");
         drop(first);
         second.hear("HTTP/1.1 200").await;
+    });
+}
+
+#[test]
+fn a_websocket_keeps_its_place_among_the_connections() {
+    let narrow = Config {
+        max_connections: 1,
+        ..config()
+    };
+    with_doors(narrow, fine(), async |doors| {
+        let socket = connect(&doors).await;
+        let mut second = doors.send(post("", body("second", ""))).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(doors.lines.model.calls(), 0, "it has not been accepted");
+        assert_eq!(doors.metric("orchestrator_connections"), 1.0);
+        drop(socket);
+        second.hear("HTTP/1.1 200").await;
+    });
+}
+
+#[test]
+fn operators_are_not_counted_among_the_clients() {
+    with_doors(config(), fine(), async |doors| {
+        let ask = "GET /livez HTTP/1.1\r\nhost: t\r\n\r\n";
+        let mut operator = Call::send(doors.admin, ask).await;
+        operator.hear("ok").await;
+        assert_eq!(doors.metric("orchestrator_connections"), 0.0);
     });
 }
 

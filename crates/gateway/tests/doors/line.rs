@@ -2,12 +2,12 @@
 
 use futures_util::StreamExt;
 use orchestrator_core::{
-    Answer, AnswerRef, AnswerWriter, Cache, Code, End, Failure, FinishReason, Kind, Ledger, Model as _, Priority,
-    Prompt, Request, Reuse, Submit, Tasks, Text, answer,
+    Answer, AnswerRef, AnswerWriter, Cache, Code, End, Failure, FinishReason, InFlight, Kind, Ledger, Model as _,
+    Priority, Prompt, Request, Reuse, Submit, Tasks, Text, answer,
 };
-use orchestrator_testkit::scripted::Model;
+use orchestrator_testkit::{cx, scripted::Model};
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// What the lines of one server share.
@@ -17,8 +17,8 @@ pub(crate) struct Lines {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) tasks: Tasks,
     pub(crate) asked: Arc<Mutex<Vec<Asked>>>,
-    /// Answers that are kept for replay, as dedup keeps them; `None` keeps none.
-    pub(crate) kept: Option<Arc<Mutex<Vec<AnswerRef>>>>,
+    /// Answers by their questions, to be joined and replayed as dedup does it; `None` keeps none.
+    pub(crate) kept: Option<Arc<Mutex<HashMap<String, AnswerRef>>>>,
     /// Whether requests are taken.
     pub(crate) is_open: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -91,9 +91,17 @@ impl Submit for Line {
             reuse: request.reuse,
             time: request.deadline.saturating_duration_since(Instant::now()),
         });
+        let place = self.enter()?;
         let (mut writer, answer) = answer(request.deadline, request.priority, self.all.ledger.clone());
         if let Some(kept) = &self.all.kept {
-            kept.lock().push(answer.downgrade());
+            let question = request.messages[0].text().to_string();
+            let mut kept = kept.lock();
+            let first = kept.get(&question);
+            if let Some((first, cache)) = first.and_then(|first| first.join(request.deadline, request.priority)) {
+                writer.join(first, cache);
+                return Ok(answer.carrying(place));
+            }
+            kept.insert(question, answer.downgrade());
         }
         writer.cache(Cache::Miss);
         let (model, unwanted) = (self.all.model.clone(), writer.unwanted());
@@ -105,12 +113,18 @@ impl Submit for Line {
         self.all.tasks.spawn(async move {
             tokio::select! { () = play(&model, &prompt, writer) => (), () = unwanted => () }
         });
-        Ok(answer)
+        Ok(answer.carrying(place))
+    }
+
+    fn enter(&self) -> Result<InFlight, Failure> {
+        let full = || Failure::new(Code::Overloaded, "As many requests are in flight as may be.");
+        self.all.ledger.enter().ok_or_else(full)
     }
 }
 
 async fn play(model: &Model, prompt: &Prompt, mut writer: AnswerWriter) {
-    let mut reply = match model.call(prompt).await {
+    let (cx, _waiting) = cx(prompt.request.deadline);
+    let mut reply = match model.call(&cx, prompt).await {
         Ok(reply) => reply,
         Err(failure) => return writer.fail(failure),
     };

@@ -83,6 +83,7 @@ fn metrics_are_in_the_form_that_prometheus_reads() {
         for family in [
             "orchestrator_requests_total",
             "orchestrator_request_duration_seconds_bucket",
+            "orchestrator_stream_aborts_total",
         ] {
             assert!(reply.body.contains(&format!("\n{family}{{")), "{family}");
         }

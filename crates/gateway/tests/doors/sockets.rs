@@ -1,11 +1,11 @@
 //! `GET /v1/stream` over real sockets: the handshake, and what needs more than one core.
 
-use crate::support::{Doors, Scene, config, fine, hanging, with_doors};
+use crate::support::{Doors, Scene, body, config, fine, hanging, post, with_doors};
 use futures_util::{SinkExt, StreamExt};
 use orchestrator_gateway::Config;
 use orchestrator_testkit::client::Http;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::yield_now};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -29,7 +29,7 @@ async fn shake(doors: &Doors, name: &str, value: Option<&str>) -> Http {
     call.answer().await
 }
 
-async fn connect(doors: &Doors) -> Socket {
+pub(crate) async fn connect(doors: &Doors) -> Socket {
     connect_async(format!("ws://{}/v1/stream", doors.address))
         .await
         .unwrap()
@@ -121,6 +121,50 @@ fn requests_of_one_socket_are_dealt_over_the_cores() {
         let [one, other] = doors.asked_of_two();
         assert!(one.abs_diff(other) <= 1, "{one} and {other}");
         drop(socket);
+    });
+}
+
+#[test]
+fn a_silent_socket_weighs_as_a_connection_and_not_as_a_request() {
+    let scene = Scene {
+        cores: 2,
+        ..Scene::of(config(), hanging())
+    };
+    scene.run(async |doors| {
+        // Three sockets on one core, none on the other.
+        let mut sockets = Vec::new();
+        for _ in 0..6 {
+            sockets.push(connect(&doors).await);
+        }
+        let sockets: Vec<Socket> = sockets.into_iter().step_by(2).collect();
+        while doors.metric("orchestrator_connections") > 3.0 {
+            yield_now().await;
+        }
+        let mut open = Vec::new();
+        for nth in 1..=2 {
+            open.push(doors.send(post("", body("x", ""))).await);
+            doors.running(nth).await;
+        }
+        assert_eq!(doors.asked_of_two(), [1, 1]);
+        drop(sockets);
+    });
+}
+
+#[test]
+fn a_handshake_ends_where_the_socket_begins() {
+    with_doors(config(), fine(), async |doors| {
+        let (handshake, requests) = ("/v1/stream#handshake", "/v1/stream");
+        let mut socket = connect(&doors).await;
+        assert_eq!(doors.ended(handshake, "none", ("ok", "none")), 1.0);
+        submit(&mut socket, "c").await;
+        hear(&mut socket, "done").await;
+        drop(socket);
+        while doors.metric("orchestrator_ws_connections") > 0.0 {
+            yield_now().await;
+        }
+        assert_eq!(doors.ended(handshake, "none", ("ok", "none")), 1.0);
+        assert_eq!(doors.ended(requests, "none", ("ok", "none")), 0.0, "no request but one");
+        assert_eq!(doors.ended(requests, "scripted", ("ok", "none")), 1.0);
     });
 }
 

@@ -204,10 +204,16 @@ impl Doors {
         value.map_or(0.0, |value| value.parse().unwrap())
     }
 
-    /// Requests of a path that ended so.
+    /// Requests of a path that ended so, whatever model they asked for.
     pub(crate) fn ended(&self, path: &str, worker: &str, (code, source): (&str, &str)) -> f64 {
-        let labels = format!(r#"code="{code}",error_source="{source}",path="{path}",worker="{worker}""#);
-        self.metric(&format!("orchestrator_requests_total{{{labels}}}"))
+        let how = format!(r#"orchestrator_requests_total{{code="{code}",error_source="{source}",model=""#);
+        let what = format!(r#"",path="{path}",worker="{worker}"}} "#);
+        let (_, text) = self.registry.exposition();
+        let text = String::from_utf8(text).unwrap();
+        let counted = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(&how)?.split_once(&what));
+        counted.map(|(_, value)| value.parse::<f64>().unwrap()).sum()
     }
 
     /// Nothing is left of what came before, and requests are served as ever.

@@ -250,6 +250,7 @@ fn parts(config: &Config, registry: &Registry, ledger: &Arc<Ledger>, gate: orche
             Live::fixed(Default::default()),
             ledger.clone(),
             dedup,
+            Blocking::new(1),
         )),
         gate: Gate::new(1, Live::fixed(Default::default()), gate),
         rag: Arc::new(orchestrator_rag::Rag::new(stages.rag.clone(), None, rag)),

@@ -165,9 +165,18 @@ impl Program {
         Ended { code, stdout, stderr }
     }
 
-    /// Asks for a completion and hands over the connection once the first bytes of the answer came.
+    /// Asks for a stream and hands over the connection once the first bytes of the answer came.
     pub(crate) fn streaming(&self, prompt: &str) -> TcpStream {
-        let body = format!(r#"{{"model":"m","stream":true,"messages":[{{"role":"user","content":"{prompt}"}}]}}"#);
+        self.begun(prompt, true)
+    }
+
+    /// Asks for a whole answer and hands over the connection once the first bytes of it came.
+    pub(crate) fn asking(&self, prompt: &str) -> TcpStream {
+        self.begun(prompt, false)
+    }
+
+    fn begun(&self, prompt: &str, stream: bool) -> TcpStream {
+        let body = format!(r#"{{"model":"m","stream":{stream},"messages":[{{"role":"user","content":"{prompt}"}}]}}"#);
         let mut socket = send(self.address, &post(&body));
         let mut first = [0; 12];
         socket.read_exact(&mut first).unwrap();

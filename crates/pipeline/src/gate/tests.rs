@@ -52,6 +52,31 @@ async fn as_many_go_on_as_there_are_credits_and_the_next_waits_for_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn waits_are_shown_by_stage_and_lane_and_every_lane_from_the_start() {
+    let (gate, registry) = gate(1, LanesConfig::default());
+    let held = admitted(&gate).await;
+    let (cx, _client) = job(Priority::High, LONG);
+    let leaving = async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        drop(held);
+    };
+    let (passed, ()) = tokio::join!(gate.pass(&cx), leaving);
+    drop(passed.unwrap());
+    let page = prometheus::TextEncoder::new()
+        .encode_to_string(&registry.gather())
+        .unwrap();
+    let sums = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("orchestrator_queue_wait_seconds_sum"));
+    let expected = [
+        r#"{priority="high",stage="gate"} 0.25"#,
+        r#"{priority="low",stage="gate"} 0"#,
+        r#"{priority="normal",stage="gate"} 0"#,
+    ];
+    assert_eq!(sums.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_overtakes_while_somebody_waits() {
     let (gate, _) = gate(1, LanesConfig::default());
     let held = admitted(&gate).await;
@@ -215,6 +240,42 @@ async fn an_answer_with_several_listeners_waits_in_the_highest_of_their_lanes() 
     assert_eq!((gate.waiting(Priority::High), gate.waiting(Priority::Low)), (1, 0));
     drop(held);
     assert!(raised.await.is_ok());
+}
+
+/// Requests of a lane, one each `every_ms` for half a minute, each of which holds its credit for 100 ms: how long those
+/// waited that went on, and how many were refused.
+async fn flood(gate: &Gate, lane: Priority, every_ms: u64) -> (Vec<Duration>, usize) {
+    let requests = (0..30_000 / every_ms).map(|turn| async move {
+        tokio::time::sleep(Duration::from_millis(turn * every_ms)).await;
+        let (cx, _client) = job(lane, LONG);
+        let came = Instant::now();
+        let credit = gate.pass(&cx).await.ok()?;
+        let waited = came.elapsed();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(credit);
+        Some(waited)
+    });
+    let ends = futures_util::future::join_all(requests).await;
+    let refused = ends.iter().filter(|end| end.is_none()).count();
+    (ends.into_iter().flatten().collect(), refused)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_low_requests_neither_refuses_nor_delays_high_ones() {
+    let lanes = LanesConfig {
+        capacity: 80,
+        ..LanesConfig::default()
+    };
+    let (gate, registry) = gate(1, lanes);
+    // One credit lets 10 requests on a second: 20 low ones come, and 5 high ones.
+    let ((low, low_refused), (high, high_refused)) =
+        tokio::join!(flood(&gate, Priority::Low, 50), flood(&gate, Priority::High, 200));
+    assert_eq!((high.len(), high_refused), (150, 0));
+    let longest = high.iter().max().unwrap();
+    assert!(*longest <= Duration::from_millis(300), "{longest:?}");
+    assert!(shed(&registry, "lane_full") > 0.0, "the low lane was full");
+    assert!(low_refused > 300 && low.len() > 100, "{low_refused} and {}", low.len());
+    assert!(low.iter().any(|waited| *waited > Duration::from_secs(5)), "they aged");
 }
 
 /// N + M racers on several threads at a gate of N: never more than N inside, all credits back in the end.

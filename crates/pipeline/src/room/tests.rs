@@ -2,10 +2,21 @@ use super::*;
 use crate::Weights;
 use proptest::prelude::*;
 
-const STEP: Duration = Duration::from_millis(2500);
+/// The default of `starvation_s`.
+const STARVED: Duration = Duration::from_secs(5);
 
 fn config() -> LanesConfig {
     LanesConfig::default()
+}
+
+/// Weights that leave the lower lanes next to nothing.
+fn extreme() -> LanesConfig {
+    let weights = Weights {
+        high: 1000,
+        normal: 1,
+        low: 1,
+    };
+    LanesConfig { weights, ..config() }
 }
 
 fn lane() -> impl Strategy<Value = Priority> {
@@ -17,7 +28,7 @@ fn filled(now: Instant, high: usize, normal: usize, low: usize) -> Room<(Priorit
     let mut room = Room::new();
     for (priority, count) in [(Priority::High, high), (Priority::Normal, normal), (Priority::Low, low)] {
         for turn in 0..count {
-            room.wait(priority, (priority, turn), now + STEP);
+            room.wait(priority, (priority, turn), now);
         }
     }
     room
@@ -69,30 +80,67 @@ async fn a_lane_that_waits_alone_gets_every_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_raises_a_request_to_the_head_of_the_lanes_above() {
+async fn waiting_raises_a_request_above_the_lanes_before_it() {
     let now = Instant::now();
-    let mut room = Room::new();
-    room.wait(Priority::Low, "patient", now + STEP);
-    for _ in 0..50 {
-        room.wait(Priority::High, "young", now + STEP * 9);
+    for (lane, due) in [(Priority::Low, STARVED), (Priority::Normal, STARVED / 2)] {
+        let mut room = filled(now + due, 50, 0, 0);
+        room.wait(lane, (lane, 99), now);
+        let mut calls = |at: Instant, count: usize| -> Vec<_> {
+            let calls = (0..count).filter_map(|_| room.next(at, &extreme())).collect::<Vec<_>>();
+            calls.into_iter().map(|(lane, _)| lane).collect()
+        };
+        let just_before = now + due - Duration::from_millis(1);
+        assert_eq!(calls(just_before, 8), [Priority::High; 8]);
+        assert_eq!(calls(now + due, 2), [lane, Priority::High], "its time has come");
     }
-    // The first half of the starvation time brings it to the normal lane, the second to the high one.
-    assert_eq!(room.next(now + STEP, &config()), Some("young"));
-    assert_eq!((room.len(Priority::Low), room.len(Priority::Normal)), (0, 1));
-    assert_eq!(
-        room.next(now + STEP * 2, &config()),
-        Some("patient"),
-        "it came first, so it goes first"
-    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_rises_two_lanes_at_once() {
+async fn of_four_calls_at_most_one_goes_to_those_who_have_waited_too_long() {
     let now = Instant::now();
-    let mut room = filled(now, 1, 0, 1);
-    let called = room.next(now + STEP * 9, &config());
-    assert_eq!(called.map(|(lane, _)| lane), Some(Priority::High));
-    assert_eq!(room.len(Priority::Normal), 1);
+    let mut room = filled(now, 0, 0, 100);
+    for turn in 0..100 {
+        room.wait(Priority::High, (Priority::High, turn), now + STARVED);
+    }
+    let calls: Vec<_> = (0..100)
+        .filter_map(|_| room.next(now + STARVED * 2, &extreme()))
+        .collect();
+    assert_eq!(shares(&calls), [75, 0, 25]);
+    for lane in [Priority::High, Priority::Low] {
+        let turns = calls
+            .iter()
+            .filter(|(called, _)| *called == lane)
+            .map(|(_, turn)| *turn);
+        assert!(turns.is_sorted(), "oldest first");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_waited_too_long_the_one_whose_time_came_first_is_called_first() {
+    let now = Instant::now();
+    let second = Duration::from_secs(1);
+    // The low one's time comes after 5 s, the normal one's 2.5 s after it came.
+    for (normal_came, first) in [(2, Priority::Normal), (3, Priority::Low)] {
+        let mut room = filled(now, 0, 0, 1);
+        room.wait(Priority::Normal, (Priority::Normal, 0), now + second * normal_came);
+        for turn in 0..9 {
+            room.wait(Priority::High, (Priority::High, turn), now + second * 4);
+        }
+        let called = (0..9).filter_map(|_| room.next(now + second * 9, &extreme()));
+        let below = called.map(|(lane, _)| lane).filter(|lane| *lane != Priority::High);
+        assert_eq!(below.take(1).collect::<Vec<_>>(), [first]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_counts_in_the_lane_that_was_asked_for_however_long_they_wait() {
+    let now = Instant::now();
+    let mut room = filled(now, 1, 0, 40);
+    for _ in 0..4 {
+        room.next(now + STARVED * 3, &config());
+    }
+    assert_eq!(Priority::ALL.map(|lane| room.len(lane)), [0, 0, 37]);
+    assert_eq!(Priority::ALL.map(|lane| room.ahead_of(lane)), [0, 0, 37]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,24 +148,16 @@ async fn endless_high_load_drains_a_low_request_within_the_starvation_time() {
     let start = Instant::now();
     let mut room = Room::new();
     for _ in 0..100 {
-        room.wait(Priority::High, false, start + STEP);
+        room.wait(Priority::High, false, start);
     }
-    room.wait(Priority::Low, true, start + STEP);
-    let config = LanesConfig {
-        weights: Weights {
-            high: 1000,
-            normal: 1,
-            low: 1,
-        },
-        ..config()
-    };
+    room.wait(Priority::Low, true, start);
     for second in 0..=5 {
         let now = start + Duration::from_secs(second);
         for _ in 0..20 {
-            if room.next(now, &config) == Some(true) {
+            if room.next(now, &extreme()) == Some(true) {
                 return;
             }
-            room.wait(Priority::High, false, now + STEP);
+            room.wait(Priority::High, false, now);
         }
     }
     panic!("the low request still waits after 5 s");
@@ -127,9 +167,9 @@ async fn endless_high_load_drains_a_low_request_within_the_starvation_time() {
 async fn who_is_raised_keeps_seniority_and_who_left_is_not_called() {
     let now = Instant::now();
     let mut room = Room::new();
-    let first = room.wait(Priority::Low, 1, now + STEP);
-    let second = room.wait(Priority::High, 2, now + STEP);
-    room.wait(Priority::High, 3, now + STEP);
+    let first = room.wait(Priority::Low, 1, now);
+    let second = room.wait(Priority::High, 2, now);
+    room.wait(Priority::High, 3, now);
     room.raise(first, Priority::High);
     room.leave(second);
     assert_eq!(
@@ -144,7 +184,7 @@ async fn who_is_raised_keeps_seniority_and_who_left_is_not_called() {
 async fn raising_never_lowers() {
     let now = Instant::now();
     let mut room = Room::new();
-    let high = room.wait(Priority::High, (), now + STEP);
+    let high = room.wait(Priority::High, (), now);
     room.raise(high, Priority::Low);
     assert_eq!((room.len(Priority::High), room.len(Priority::Low)), (1, 0));
 }
@@ -167,7 +207,7 @@ proptest! {
             let mut room = Room::new();
             let mut stayed = Vec::new();
             for (turn, (priority, leaves)) in arrivals.iter().enumerate() {
-                let number = room.wait(*priority, (*priority, turn), now + STEP);
+                let number = room.wait(*priority, (*priority, turn), now);
                 if *leaves {
                     room.leave(number);
                 } else {

@@ -22,6 +22,27 @@ async fn more_than_may_be_in_flight_are_refused_at_the_entry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_goes_on_with_an_answer_takes_a_place_like_any_other() {
+    let model = Model::following([Call::new().hang()]);
+    let lines = Plan {
+        max_in_flight: 2,
+        ..Plan::default()
+    }
+    .start(&model);
+    let (entry, held) = (&lines.entries[0], lines.ask("a"));
+    let place = entry.enter().unwrap();
+    assert_eq!(refused(&lines, "b").code(), Code::Overloaded);
+    let failure = entry.enter().unwrap_err();
+    assert_eq!(
+        (failure.code(), failure.retry_after()),
+        (Code::Overloaded, Some(Duration::from_secs(1)))
+    );
+    assert_eq!(lines.metric(r#"orchestrator_shed_total{reason="max_in_flight"}"#), 2.0);
+    drop((held, place));
+    assert_eq!(lines.ledger.requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_lane_refuses_and_the_other_lanes_do_not() {
     let lanes = LanesConfig {
         capacity: 1,

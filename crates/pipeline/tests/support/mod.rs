@@ -62,7 +62,12 @@ impl Plan {
         let gate = Gate::new(self.credits, Live::fixed(self.lanes), metrics.clone());
         let assemble = Assemble::build(&Default::default(), Target::default(), Blocking::new(1));
         let parts = Parts {
-            dedup: Arc::new(Dedup::new(Live::fixed(self.dedup), ledger.clone(), dedup_metrics)),
+            dedup: Arc::new(Dedup::new(
+                Live::fixed(self.dedup),
+                ledger.clone(),
+                dedup_metrics,
+                Blocking::new(1),
+            )),
             gate: gate.clone(),
             rag: Arc::new(Rag::new(Default::default(), None, rag_metrics)),
             assemble: Arc::new(assemble.unwrap()),

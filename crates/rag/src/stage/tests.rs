@@ -1,6 +1,10 @@
 use super::*;
-use crate::{Index, fixtures::Library};
+use crate::{
+    Index,
+    fixtures::{Library, warnings},
+};
 use async_trait::async_trait;
+use expect_test::expect;
 use orchestrator_core::{Blocking, Ledger, Priority, RequestId, answer};
 use orchestrator_testkit::request;
 use prometheus::Registry;
@@ -52,6 +56,11 @@ async fn run_with(
 ) -> (Result<Vec<String>, Code>, String) {
     let registry = Registry::new();
     let rag = Rag::new(config, retriever, Metrics::register(&registry).unwrap());
+    (ask(&rag, question).await, counted(&registry))
+}
+
+/// The sources of the passages with which a question goes on.
+async fn ask(rag: &Rag, question: &str) -> Result<Vec<String>, Code> {
     let until = Instant::now() + Duration::from_secs(600);
     let (writer, _client) = answer(until, Priority::Normal, Ledger::generous());
     let mut cx = Cx::new(RequestId::mint(0, [0; 10]), writer);
@@ -64,7 +73,7 @@ async fn run_with(
             .collect(),
         other => panic!("retrieval always goes on, not {other:?}"),
     });
-    (sources.map_err(|failure| failure.code()), counted(&registry))
+    sources.map_err(|failure| failure.code())
 }
 
 /// The outcomes that were counted.
@@ -101,6 +110,53 @@ async fn a_stage_without_a_retriever_passes_on_at_once() {
         (sources.unwrap().len(), counted.as_str(), began.elapsed()),
         (0, "", Duration::ZERO)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn required_passages_without_a_retriever_fail_each_request_unless_the_stage_is_off() {
+    for (enabled, expected) in [(true, Err(Code::RetrievalFailed)), (false, Ok(Vec::new()))] {
+        let config = Config {
+            enabled,
+            required: true,
+            ..Config::default()
+        };
+        assert_eq!(run(config, None, "anything").await.0, expected);
+    }
+}
+
+/// The warnings of a stage whose retriever fails, asked at these seconds.
+fn warned(required: bool, seconds: &[u64]) -> Vec<String> {
+    let failing = finding(Err(Failure::new(Code::Internal, "the index is gone")), 0);
+    let config = Config {
+        required,
+        ..Config::default()
+    };
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let rag = Rag::new(config, Some(failing), metrics);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let script = async {
+        let began = Instant::now();
+        for second in seconds {
+            tokio::time::sleep_until(began + Duration::from_secs(*second)).await;
+            assert_eq!(ask(&rag, "anything").await.is_err(), required);
+        }
+    };
+    warnings(|| runtime.block_on(script))
+}
+
+#[test]
+fn a_retriever_that_fails_is_told_once_a_minute() {
+    let expected = expect![[r#"
+        WARN the documents cannot be searched: requests go on without passages reason="the index is gone""#]];
+    expected.assert_eq(&warned(false, &[0, 1, 59]).join("\n"));
+    let expected = expect![[r#"
+        WARN the documents cannot be searched: requests fail reason="the index is gone""#]];
+    expected.assert_eq(&warned(true, &[0]).join("\n"));
+    assert_eq!(warned(false, &[0, 59, 60, 61, 119, 120]).len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

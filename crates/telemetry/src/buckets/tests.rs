@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn bounds_rise_and_a_registry_takes_them() {
-    for bounds in [&DURATION[..], &TTFT, &OVERHEAD, &HTTP] {
+    for bounds in [&DURATION[..], &TTFT, &OVERHEAD] {
         assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "{bounds:?}");
         let options = prometheus::HistogramOpts::new("orchestrator_x_seconds", "x").buckets(bounds.to_vec());
         assert!(prometheus::Histogram::with_opts(options).is_ok());

@@ -9,6 +9,9 @@ struct Led {
     listeners: Vec<Answer>,
     /// When it ended, and whether well.
     ended: Option<(Instant, bool)>,
+    /// The last event by which it was asked for or ran.
+    used: usize,
+    asked: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +28,8 @@ struct World {
     table: Table,
     metrics: Metrics,
     led: Vec<Option<Led>>,
-    /// Questions by when they were asked, the last first.
-    recent: Vec<u8>,
+    /// Events so far.
+    now: usize,
 }
 
 const ENDINGS: [fn(AnswerWriter); 4] = [
@@ -49,7 +52,7 @@ impl World {
             table,
             metrics,
             led: (0..6).map(|_| None).collect(),
-            recent: Vec::new(),
+            now: 0,
         }
     }
 
@@ -65,12 +68,19 @@ impl World {
         }
     }
 
-    /// Notes that a question was asked; whether the table must have known it before.
-    fn asked(&mut self, question: u8) -> bool {
-        let place = self.recent.iter().position(|other| *other == question);
-        self.recent.retain(|other| *other != question);
-        self.recent.insert(0, question);
-        place.is_some_and(|place| place < self.config.max_entries)
+    /// Whether the table must know a question: since it was asked, fewer others were asked or ran than there are places.
+    fn is_known(&self, question: u8) -> bool {
+        let Some(asked) = self.led[question as usize].as_ref().map(|led| led.asked) else {
+            return false;
+        };
+        let others = self
+            .led
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != question as usize);
+        let used = others.filter_map(|(_, led)| led.as_ref());
+        let crowd = used.filter(|led| led.writer.is_some() || led.used > asked).count();
+        crowd < self.config.max_entries
     }
 
     fn lead(&mut self, question: u8, writer: AnswerWriter, listener: Answer) {
@@ -78,6 +88,8 @@ impl World {
             writer: Some(writer),
             listeners: vec![listener],
             ended: None,
+            used: self.now,
+            asked: self.now,
         });
     }
 
@@ -85,7 +97,7 @@ impl World {
         let (writer, listener) = leader(&Ledger::generous());
         let own = writer.downgrade().unwrap();
         let expected = self.expected(question);
-        let known = self.asked(question);
+        let known = self.is_known(question);
         let joined = self.table.join_or_lead(what(question), asker(), own, &self.config);
         let cache = joined.as_ref().map(|(_, cache)| *cache);
         assert!(
@@ -93,17 +105,20 @@ impl World {
             "{cache:?} is not {expected:?}"
         );
         match (joined, &mut self.led[question as usize]) {
-            (Some((answer, _)), Some(led)) => led.listeners.push(answer),
+            (Some((answer, _)), Some(led)) => {
+                led.listeners.push(answer);
+                (led.used, led.asked) = (self.now, self.now);
+            }
             _ => self.lead(question, writer, listener),
         }
     }
 
     fn happen(&mut self, event: Event) {
+        self.now += 1;
         match event {
             Event::Ask(question) => self.ask(question),
             Event::AskFresh(question) => {
                 let (writer, listener) = leader(&Ledger::generous());
-                self.asked(question);
                 self.table
                     .lead(what(question), writer.downgrade().unwrap(), &self.config);
                 self.lead(question, writer, listener);
@@ -113,6 +128,7 @@ impl World {
                 if let Some((led, writer)) = led.and_then(|led| led.writer.take().map(|writer| (led, writer))) {
                     ENDINGS[how](writer);
                     led.ended = Some((Instant::now(), how == 0));
+                    led.used = self.now;
                 }
             }
             Event::Leave(question) => {
@@ -140,7 +156,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// Never an answer that failed, was cut, is given up or is too old; always the one that runs or was kept, unless as many
-    /// other questions as there are places were asked since.
+    /// other questions as there are places were asked or ran since.
     #[test]
     fn what_may_be_shared_is_shared_and_nothing_else(
         events in prop::collection::vec(event(), 0..100),

@@ -114,6 +114,23 @@ async fn what_a_submission_says_of_streaming_does_not_matter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_names_no_model_means_the_first_that_is_listed() {
+    let doors = Doors::before(Model::saying(["fine"]));
+    let mut client = Client::connect(&doors).await;
+    let messages = json!([{ "role": "user", "content": "x" }]);
+    for (request, model) in [
+        (json!({ "messages": messages }), "test"),
+        (json!({ "messages": messages, "model": "org/other" }), "org/other"),
+    ] {
+        client
+            .say(json!({ "type": "submit", "id": "c", "request": request }))
+            .await;
+        assert_eq!(text_of(&client.hear_all().await), "fine");
+        assert_eq!(&*doors.lines.last_asked().model, model);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn frames_that_break_the_protocol_end_the_session_with_their_code() {
     const TEXT: u8 = 0x81;
     const MASKED: u8 = 0x80;

@@ -1,8 +1,8 @@
 //! How sessions end: by their client, by silence, with the process.
 
 use crate::{
-    Stage,
-    fixtures::{Client, Doors, post, text_of},
+    Config, Stage,
+    fixtures::{Client, Doors, logged, post, text_of},
 };
 use expect_test::expect;
 use orchestrator_testkit::{
@@ -178,4 +178,90 @@ async fn a_request_that_takes_too_long_ends_alone() {
     assert_eq!(began.elapsed().as_millis(), 250);
     client.submit("c", "x").await;
     assert_eq!(text_of(&client.hear_all().await), "fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_of_ours_leaves_no_socket_behind() {
+    let doors = Doors::before(hanging()).asking(|| panic!("a fault"));
+    let mut client = Client::connect(&doors).await;
+    let open = || {
+        let gauges = ["orchestrator_connections", "orchestrator_ws_connections"];
+        gauges.map(|gauge| doors.metric(gauge))
+    };
+    assert_eq!(open(), [1.0, 1.0]);
+    client.submit("c", "x").await;
+    assert!(client.closed().await.is_none());
+    assert_eq!(open(), [0.0, 0.0]);
+}
+
+/// The head of a text frame of so many bytes under a mask that changes nothing.
+fn head(bytes: u16) -> Vec<u8> {
+    [&[0x81, 0x80 | 126], &bytes.to_be_bytes()[..], &[0; 4]].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_still_sending_is_there() {
+    let patient = Config {
+        body_timeout_ms: 600_000,
+        ..Config::default()
+    };
+    let doors = Doors::with(patient, hanging());
+    let mut client = mid_stream(&doors).await;
+    let command = json!({ "type": "cancel", "id": "c", }).to_string();
+    let command = format!("{command:>300}");
+    client.send_bytes(&head(300)).await;
+    for byte in command.as_bytes() {
+        sleep(Duration::from_secs(1)).await;
+        client.send_bytes(&[*byte]).await;
+    }
+    assert_eq!(client.refused().await.0, "cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_never_finished_ends_the_session() {
+    // One that stops is there for two pings at most: its time must be shorter to be what ends it.
+    for (limit, more) in [(15, ""), (60, " ")] {
+        let config = Config {
+            body_timeout_ms: limit * 1_000,
+            ..Config::default()
+        };
+        let doors = Doors::with(config, hanging());
+        let mut client = mid_stream(&doors).await;
+        sleep(Duration::from_secs(30)).await;
+        client.cancel("nobody").await;
+        client.refused().await;
+        let began = Instant::now();
+        client.send_bytes(&head(300)).await;
+        for _ in 0..limit / 3 {
+            sleep(Duration::from_secs(2)).await;
+            client.send_bytes(more.as_bytes()).await;
+        }
+        let closed = client.closed().await.unwrap();
+        assert_eq!(
+            (closed.code, closed.reason.as_str()),
+            (CloseCode::Policy, "request_timeout")
+        );
+        assert_eq!(began.elapsed().as_secs(), limit, "as long as a body may take");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_and_the_end_of_its_session_are_logged() {
+    let doors = Doors::logging(Config::default(), hanging(), logged::access());
+    let client = Client::connect_wishing(&doors, &[("x-request-id", "a-handshake")]).await;
+    let lines = logged::lines_where("caller_id", "a-handshake");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(
+        (&lines[0]["status"], &lines[0]["outcome"], &lines[0]["duration_us"]),
+        (&json!(101), &json!("ok"), &json!(0))
+    );
+    sleep(Duration::from_secs(37)).await;
+    client.close().await;
+    let ends = logged::lines_where("message", "websocket over");
+    let ours = ends.iter().find(|line| line["duration_us"] == 37_000_000_u64);
+    assert_eq!(ours.unwrap()["reason"], "closed_by_client", "{ends:?}");
+    assert_eq!(
+        doors.metric(r#"orchestrator_request_duration_seconds_sum{path="/v1/stream"}"#),
+        0.0
+    );
 }

@@ -229,3 +229,67 @@ async fn an_answer_that_fails_while_nobody_is_there_fails_for_who_comes_back() {
     let frames = go_on(&doors, &request_id, Some(0)).await;
     assert_eq!(frames.last().unwrap()["error"]["code"], "idle_timeout");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_was_asked_before_is_resumed_from_the_first_answer() {
+    let doors = Doors::before(paced()).keeping();
+    let mut first = Client::connect(&doors).await;
+    first.submit("c", "x").await;
+    assert_eq!(first.hear().await["cache"], "MISS");
+    for (cache, wait) in [("COALESCED", 0), ("HIT", 1_000)] {
+        sleep(Duration::from_millis(wait)).await;
+        let mut client = Client::connect(&doors).await;
+        client.submit("c", "x").await;
+        let accepted = client.hear().await;
+        assert_eq!(accepted["cache"], cache);
+        assert_eq!(client.hear().await["type"], "token");
+        drop(client);
+        // The socket's own listener has been given up for long.
+        sleep(Duration::from_secs(6)).await;
+        let frames = go_on(&doors, accepted["request_id"].as_str().unwrap(), Some(0)).await;
+        assert_eq!(text_of(&frames), "t1 t2 t3 ", "{cache}");
+    }
+    assert_eq!(doors.lines.model.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_on_is_in_flight_as_long_as_it_hears() {
+    let doors = Doors::before(Model::following([Script::new()
+        .text("a")
+        .after(60_000)
+        .text("b")
+        .finish(FinishReason::Stop)]));
+    let (request_id, _) = break_off(&doors, 1).await;
+    let mut client = Client::connect(&doors).await;
+    client.resume("again", &request_id, Some(0)).await;
+    client.accepted().await;
+    let in_flight = || doors.lines.ledger.requests();
+    assert_eq!(in_flight(), 2, "its first socket may still come back");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(in_flight(), 1, "so that a drain waits for it");
+    assert_eq!(text_of(&client.hear_all().await), "b");
+    client.close().await;
+    assert_eq!(in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_goes_on_when_as_many_are_in_flight_as_may_be() {
+    let doors = Doors::before(Model::following([
+        Script::saying(["fine"]),
+        Script::new().text("a").hang(),
+    ]))
+    .keeping()
+    .admitting(1);
+    let mut client = Client::connect(&doors).await;
+    client.submit("c", "x").await;
+    let request_id = client.hear_all().await[0]["request_id"].as_str().unwrap().to_owned();
+    client.submit("d", "y").await;
+    client.accepted().await;
+    assert_eq!(client.hear().await["text"], "a");
+    client.resume("c", &request_id, None).await;
+    assert_eq!(client.refused().await, ("server_is_overloaded".to_owned(), json!("c")));
+    client.cancel("d").await;
+    assert_eq!(client.refused().await.0, "cancelled");
+    client.resume("c", &request_id, None).await;
+    assert_eq!(text_of(&client.hear_all().await), "fine");
+}

@@ -1,7 +1,7 @@
 //! Clients that take what we send slowly, or not at all.
 
 use crate::{
-    Config,
+    Config, Stage,
     fixtures::{Client, Doors, text_of},
 };
 use orchestrator_testkit::{
@@ -38,6 +38,21 @@ async fn a_slow_reader_loses_nothing_and_hears_the_rest_in_fewer_frames() {
     assert!(seqs.is_sorted() && seqs.last() == Some(&5_000));
     assert!(seqs.len() < 2_500, "{} frames", seqs.len());
     assert_eq!(frames.last().unwrap()["type"], "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_slow_reader_has_not_taken_is_in_flight_and_sent_before_we_go() {
+    let doors = Doors::before(saying(100));
+    let mut client = Client::connect_narrow(&doors, NARROW).await;
+    client.submit("c", "x").await;
+    sleep(Duration::from_secs(1)).await;
+    doors.director.enter(Stage::Draining);
+    let in_flight = || (doors.lines.model.finished(), doors.lines.ledger.requests());
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(in_flight(), (1, 1));
+    assert_eq!(text_of(&client.hear_all().await), all(100));
+    assert_eq!(client.closed().await.unwrap().code, CloseCode::Away);
+    assert_eq!(in_flight(), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

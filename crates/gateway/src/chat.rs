@@ -35,7 +35,8 @@ pub(crate) async fn completions(mut call: Call, request: Request<Incoming>) -> R
     reply
 }
 
-/// Answers a plain question. Any failure of a worker is 503 `llm_unavailable`, never 500.
+/// Answers a plain question. Whatever keeps it from an answer behind the door is 503 `llm_unavailable`: a worker's failure, no
+/// answer in time, a fault of ours.
 pub(crate) async fn ask(mut call: Call, request: Request<Incoming>) -> Reply {
     let mut taken = match take(&mut call, request, ask::to_chat).await {
         Ok(taken) => taken,
@@ -217,10 +218,11 @@ struct AskError<'a> {
 
 fn ask_failed(mut call: Call, failure: &Failure) -> Reply {
     let fault = Fault::of(failure);
-    let worker_failed = failure.code().blame() == Blame::Upstream || failure.code() == Code::BreakerOpen;
-    let (status, code) = match worker_failed {
+    let code = failure.code();
+    let no_answer = matches!(code, Code::BreakerOpen | Code::DeadlineExceeded | Code::Internal);
+    let (status, code) = match no_answer || code.blame() == Blame::Upstream {
         true => (StatusCode::SERVICE_UNAVAILABLE, "llm_unavailable"),
-        false => (fault.status, failure.code().as_str()),
+        false => (fault.status, code.as_str()),
     };
     let body = AskError {
         code,

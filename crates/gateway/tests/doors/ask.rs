@@ -115,12 +115,12 @@ fn a_bad_question_is_told_in_the_shape_of_this_face() {
 }
 
 #[test]
-fn failures_that_are_no_workers_keep_their_code() {
+fn whatever_keeps_it_from_an_answer_is_503_and_refusals_keep_their_code() {
     let table = [
         (Code::Overloaded, 503, "server_is_overloaded"),
         (Code::ContextLengthExceeded, 400, "context_length_exceeded"),
-        (Code::DeadlineExceeded, 504, "deadline_exceeded"),
-        (Code::Internal, 500, "internal_error"),
+        (Code::DeadlineExceeded, 503, "llm_unavailable"),
+        (Code::Internal, 503, "llm_unavailable"),
         (Code::RateLimited, 503, "llm_unavailable"),
         (Code::UpstreamTruncated, 503, "llm_unavailable"),
     ];

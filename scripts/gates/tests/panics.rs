@@ -23,8 +23,8 @@ fn f(x: Option<u8>, r: Result<u8, u8>) {
     let all: Vec<u8> = [x].into_iter().map(Option::unwrap).collect();
     x.map(Some).unwrap::<>();
     panic!("a"); todo!(); unimplemented!(); unreachable!();
-    assert!(true); assert_eq!(1, 1); assert_ne!(1, 2);
-    debug_assert!(true); debug_assert_eq!(1, 1); debug_assert_ne!(1, 2); dbg!(x);
+    assert!(x.is_some()); assert_eq!(x, y); assert_ne!(x, y);
+    debug_assert!(x.is_some()); debug_assert_eq!(x, y); debug_assert_ne!(x, y); dbg!(x);
     std::panic![];
     unsafe { std::hint::unreachable_unchecked() }
     std::process::exit(1); process::abort();

@@ -2,13 +2,19 @@ use super::*;
 use futures_util::{FutureExt, future::join_all};
 use std::sync::{
     atomic::{AtomicUsize, Ordering::SeqCst},
-    mpsc::{Receiver, SyncSender, sync_channel},
+    mpsc::{SyncSender, sync_channel},
 };
 
-/// A computation that says when it has begun and ends when it is told to.
-fn gate() -> (SyncSender<()>, Receiver<()>, SyncSender<()>, Receiver<()>) {
-    let ((begun, has_begun), (go, may_go)) = (sync_channel(8), sync_channel(8));
-    (begun, has_begun, go, may_go)
+/// A computation that has begun, and what lets it end.
+fn begun(pool: &Blocking) -> (impl Future<Output = Result<(), Failure>>, SyncSender<()>) {
+    let ((begun, has_begun), (go, may_go)) = (sync_channel(1), sync_channel(1));
+    let mut work = Box::pin(pool.run(move || {
+        begun.send(()).unwrap();
+        may_go.recv().unwrap();
+    }));
+    assert!(work.as_mut().now_or_never().is_none());
+    has_begun.recv().unwrap();
+    (work, go)
 }
 
 #[tokio::test]
@@ -45,13 +51,7 @@ async fn a_panic_fails_its_own_request_and_gives_the_place_back() {
 #[tokio::test]
 async fn work_that_nobody_waits_for_keeps_its_place_until_it_ends() {
     let pool = Blocking::new(1);
-    let (begun, has_begun, go, may_go) = gate();
-    let mut first = Box::pin(pool.run(move || {
-        begun.send(()).unwrap();
-        may_go.recv().unwrap();
-    }));
-    assert!(first.as_mut().now_or_never().is_none());
-    has_begun.recv().unwrap();
+    let (first, go) = begun(&pool);
     drop(first);
     let mut second = Box::pin(pool.run(|| 2));
     assert!(second.as_mut().now_or_never().is_none(), "the first still computes");
@@ -62,13 +62,7 @@ async fn work_that_nobody_waits_for_keeps_its_place_until_it_ends() {
 #[tokio::test]
 async fn work_that_is_dropped_while_it_waits_never_runs() {
     let pool = Blocking::new(1);
-    let (begun, has_begun, go, may_go) = gate();
-    let mut first = Box::pin(pool.run(move || {
-        begun.send(()).unwrap();
-        may_go.recv().unwrap();
-    }));
-    assert!(first.as_mut().now_or_never().is_none());
-    has_begun.recv().unwrap();
+    let (first, go) = begun(&pool);
     let ran = Arc::new(AtomicUsize::new(0));
     let count = ran.clone();
     let mut second = Box::pin(pool.run(move || count.fetch_add(1, SeqCst)));

@@ -44,6 +44,8 @@ pub enum Code {
     UpstreamRejected,
     /// The worker refused our credentials.
     UpstreamCredentials,
+    /// The worker sends us elsewhere: its address in the configuration is not right.
+    UpstreamRedirected,
     /// No connection to the worker, or it broke.
     UpstreamConnect,
     /// The worker answered with 5xx, or with an error in its stream.
@@ -106,7 +108,7 @@ struct Inner {
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Code; 28] = [
+    pub const ALL: [Code; 29] = [
         Code::InvalidRequest,
         Code::ContextLengthExceeded,
         Code::InvalidApiKey,
@@ -125,6 +127,7 @@ impl Code {
         Code::RateLimited,
         Code::UpstreamRejected,
         Code::UpstreamCredentials,
+        Code::UpstreamRedirected,
         Code::UpstreamConnect,
         Code::UpstreamError,
         Code::UpstreamProtocol,
@@ -158,6 +161,7 @@ impl Code {
             Code::RateLimited => "rate_limit_exceeded",
             Code::UpstreamRejected => "upstream_rejected",
             Code::UpstreamCredentials => "upstream_credentials",
+            Code::UpstreamRedirected => "upstream_redirected",
             Code::UpstreamConnect => "upstream_connect",
             Code::UpstreamError => "upstream_error",
             Code::UpstreamProtocol => "upstream_protocol",
@@ -189,8 +193,8 @@ impl Code {
             | SlowConsumer
             | Cancelled
             | UpstreamRejected => Blame::Client,
-            RateLimited | UpstreamCredentials | UpstreamConnect | UpstreamError | UpstreamProtocol
-            | UpstreamTruncated | FirstTokenTimeout | IdleTimeout => Blame::Upstream,
+            RateLimited | UpstreamCredentials | UpstreamRedirected | UpstreamConnect | UpstreamError
+            | UpstreamProtocol | UpstreamTruncated | FirstTokenTimeout | IdleTimeout => Blame::Upstream,
             Overloaded | Draining | BreakerOpen | RetrievalFailed | DeadlineExceeded | Internal => Blame::Gateway,
         }
     }

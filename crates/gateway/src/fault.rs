@@ -60,6 +60,7 @@ impl Fault {
             Code::BreakerOpen => (503, BUSY, Some(Code::Overloaded.as_str()), None),
             Code::Draining => (503, BUSY, named, Some(true)),
             Code::UpstreamCredentials
+            | Code::UpstreamRedirected
             | Code::UpstreamConnect
             | Code::UpstreamError
             | Code::UpstreamProtocol

@@ -4,7 +4,6 @@ use crate::{
     provider::Provider,
     wire::{Body, Incoming, Outgoing, Wire, WireError},
 };
-use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use http::{HeaderName, HeaderValue, Method};
 use orchestrator_core::{Chunk, Code, Env, Failure, Prompt};
@@ -15,11 +14,17 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use url::Url;
 
 /// The largest whole answer, in bytes.
 const MAX_WHOLE: usize = 64 << 20;
 /// The most that is read of an error's body, in bytes.
 const MAX_ERROR: usize = 64 << 10;
+/// How long the body of an error is waited for. It holds no more than words, for which no other try should wait; a server
+/// that says why it refuses does so together with its refusal.
+const ERROR_PATIENCE: Duration = Duration::from_secs(1);
+/// The most that is told of where a server redirects to, in bytes.
+const MAX_DESTINATION: usize = 256;
 /// The most that a stream may send before its first token, as chunks weigh: such chunks wait in memory.
 const MAX_BEFORE_TOKEN: usize = 4 << 20;
 /// The longest pause that a server can ask for.
@@ -104,11 +109,10 @@ impl Server {
         }
         let pause = incoming.headers.get("retry-after");
         let pause = pause.and_then(|value| retry_after(value, self.env.unix_time()));
-        let body = timeout(self.patience.idle, incoming.body.collect(MAX_ERROR)).await;
-        let said = body
-            .ok()
-            .and_then(Result::ok)
-            .and_then(|body: Bytes| error::read(&body));
+        if (300..400).contains(&incoming.status) {
+            return Err(redirected(incoming.status, incoming.headers.get("location")));
+        }
+        let said = words(incoming.body).await;
         Err(refused(incoming.status, said, pause))
     }
 
@@ -266,6 +270,50 @@ fn broken(error: WireError) -> Failure {
         _ => (Code::UpstreamConnect, "The worker cannot be reached."),
     };
     Failure::new(code, text).with_source(error)
+}
+
+/// What an error says, as far as it comes in time.
+async fn words(mut body: Body) -> Option<String> {
+    let mut said = Vec::new();
+    let reading = timeout(ERROR_PATIENCE, async {
+        while said.len() <= MAX_ERROR
+            && let Ok(Some(bytes)) = body.arrived().await
+        {
+            said.extend_from_slice(&bytes);
+        }
+    });
+    drop(reading.await);
+    Some(said)
+        .filter(|said| said.len() <= MAX_ERROR)
+        .and_then(|said| error::read(&said))
+}
+
+/// A server that is not where the configuration says; another try would find it as little.
+#[derive(Debug, thiserror::Error)]
+#[error("the worker redirects to {0}; set its `base_url`")]
+struct Redirected(String);
+
+/// Where to is for the log alone: where a worker is, is no caller's affair.
+fn redirected(status: u16, location: Option<&str>) -> Failure {
+    let text = "The worker redirects to another address; its `base_url` must be set to that.";
+    let failure = Failure::new(Code::UpstreamRedirected, text).with_status(status);
+    match location.and_then(destination) {
+        Some(destination) => failure.with_source(Redirected(destination)),
+        None => failure,
+    }
+}
+
+/// Scheme, host and path of a location, or its path alone. Its user, query and fragment may be secrets.
+fn destination(location: &str) -> Option<String> {
+    const HERE: &str = "http://here.invalid";
+    let mut url = Url::parse(HERE).ok()?.join(location).ok()?;
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = url.as_str().strip_prefix(HERE).filter(|path| path.starts_with('/'));
+    let shown = path.unwrap_or(url.as_str());
+    Some(shown.chars().take(MAX_DESTINATION).collect())
 }
 
 fn refused(status: u16, said: Option<String>, pause: Option<Duration>) -> Failure {

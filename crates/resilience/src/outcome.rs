@@ -23,6 +23,7 @@ impl From<&Failure> for Outcome {
             | Code::UpstreamProtocol
             | Code::UpstreamTruncated
             | Code::UpstreamCredentials
+            | Code::UpstreamRedirected
             | Code::FirstTokenTimeout
             | Code::IdleTimeout => Outcome::Failure,
             _ => Outcome::Neutral,

@@ -28,6 +28,7 @@ fn every_code_has_one_word_one_culprit_and_one_answer_to_another_try() {
         rate_limit_exceeded      upstream  after
         upstream_rejected        client    never
         upstream_credentials     upstream  never
+        upstream_redirected      upstream  never
         upstream_connect         upstream  now
         upstream_error           upstream  now
         upstream_protocol        upstream  now
@@ -125,6 +126,7 @@ fn words_that_may_be_a_workers_or_repeat_a_clients_are_not_for_the_log() {
         "server_draining",
         "breaker_open",
         "upstream_credentials",
+        "upstream_redirected",
         "upstream_connect",
         "upstream_protocol",
         "upstream_truncated",

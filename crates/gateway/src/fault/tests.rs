@@ -42,6 +42,7 @@ fn every_code_has_its_row_in_the_table() {
         "502 server_error upstream_error",
         "502 server_error upstream_error",
         "502 server_error upstream_error",
+        "502 server_error upstream_error",
         "504 server_error first_token_timeout",
         "504 server_error idle_timeout",
         "503 service_unavailable_error retrieval_failed",

@@ -45,6 +45,7 @@ fn the_plain_face_answers_plainly() {
         Code::IdleTimeout,
         Code::BreakerOpen,
         Code::UpstreamCredentials,
+        Code::UpstreamRedirected,
     ] {
         with_doors(config(), failing(code), async |doors| {
             for body in [r#"{"prompt":"x"}"#, r#"{"prompt":"x","stream":true}"#] {

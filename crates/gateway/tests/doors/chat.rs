@@ -129,6 +129,7 @@ fn a_failure_before_the_first_token_keeps_its_status_also_for_a_stream() {
         (Code::RateLimited, 429, "rate_limit_exceeded"),
         (Code::ContextLengthExceeded, 400, "context_length_exceeded"),
         (Code::UpstreamCredentials, 502, "upstream_error"),
+        (Code::UpstreamRedirected, 502, "upstream_error"),
         (Code::Internal, 500, "internal_error"),
     ];
     for (code, status, word) in table {

@@ -69,6 +69,7 @@ fn each_failure_has_its_row_whether_a_stream_was_asked_for_or_not() {
             502 server_error upstream_error - false upstream
             502 server_error upstream_error - false upstream
             502 server_error upstream_error - false upstream
+            502 server_error upstream_error - false upstream
             504 server_error first_token_timeout - false upstream
             504 server_error idle_timeout - false upstream
             503 service_unavailable_error retrieval_failed - - gateway

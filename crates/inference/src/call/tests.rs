@@ -198,6 +198,34 @@ async fn an_error_longer_than_is_read_is_told_by_its_status() {
 }
 
 #[test]
+fn of_a_redirect_the_log_is_told_where_to_and_the_caller_is_not() {
+    let long = format!("/{}", "v".repeat(1_000));
+    let cases = [
+        ("https://new.test/v1/chat", Some("https://new.test/v1/chat")),
+        (
+            "http://me:key@new.test:8080/v1?key=sk-1#x",
+            Some("http://new.test:8080/v1"),
+        ),
+        ("//me:key@new.test/v1", Some("http://new.test/v1")),
+        ("/v2/chat?key=sk-1", Some("/v2/chat")),
+        ("v2", Some("/v2")),
+        ("", Some("/")),
+        ("http://here.invalid.test/", Some("http://here.invalid.test/")),
+        ("/gr\u{fc}n \u{1b}[2J", Some("/gr%C3%BCn%20%1B[2J")),
+        (&long, long.get(..MAX_DESTINATION)),
+        ("mailto:me@new.test", None),
+        ("http://", None),
+    ];
+    for (location, told) in cases {
+        let failure = redirected(302, Some(location));
+        let told = told.map(|told| format!("the worker redirects to {told}; set its `base_url`"));
+        assert_eq!(failure.causes(), told, "{location:?}");
+        assert!(!failure.public().contains("new.test"));
+    }
+    assert_eq!(redirected(304, None).causes(), None);
+}
+
+#[test]
 fn a_broken_wire_is_told_by_its_kind_and_keeps_its_cause_for_the_log() {
     let connect = || WireError::Connect {
         to: "host:1".to_owned(),

@@ -110,6 +110,7 @@ fn what_may_go_wrong_at_a_worker_is_shown_before_it_does() {
         "upstream_credentials",
         "upstream_error",
         "upstream_protocol",
+        "upstream_redirected",
         "upstream_truncated",
     ];
     assert_eq!(outcomes.collect::<Vec<_>>(), expected);

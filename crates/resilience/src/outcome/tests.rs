@@ -9,6 +9,7 @@ fn only_what_the_worker_did_wrong_counts_against_it() {
         .collect();
     let expected = [
         "upstream_credentials",
+        "upstream_redirected",
         "upstream_connect",
         "upstream_error",
         "upstream_protocol",

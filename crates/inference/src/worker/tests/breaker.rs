@@ -253,6 +253,7 @@ async fn every_way_in_which_a_worker_fails_opens_it() {
         (vec![Act::End], Code::UpstreamConnect),
         (status(503, ""), Code::UpstreamError),
         (status(401, ""), Code::UpstreamCredentials),
+        (status(307, ""), Code::UpstreamRedirected),
         (vec![begin(), Act::End], Code::UpstreamTruncated),
         (vec![begin(), say("data: {\n\n")], Code::UpstreamProtocol),
         (vec![begin()], Code::FirstTokenTimeout),

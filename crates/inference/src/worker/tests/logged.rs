@@ -37,6 +37,19 @@ async fn each_failed_call_is_logged_with_its_number_and_its_cause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_redirect_is_logged_with_where_to_and_without_what_may_be_a_secret() {
+    let log = log(&[status(
+        308,
+        "location: https://me:key@new.test:8/v2/chat?key=sk-1#x\r\n",
+    )])
+    .await;
+    expect![[r#"
+        WARN | 1 | upstream_redirected | 308 | the worker redirects to https://new.test:8/v2/chat; set its `base_url` | a call failed: The worker redirects to another address; its `base_url` must be set to that.
+    "#]]
+    .assert_eq(&log);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_worker_says_is_not_logged_for_it_may_repeat_the_prompt() {
     let body = r#"{"error":{"message":"cannot answer: a secret"}}"#;
     let refusal = |status: u16| {

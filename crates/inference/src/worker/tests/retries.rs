@@ -23,8 +23,9 @@ async fn calls(answer: &[Act]) -> (usize, Result<String, Failure>) {
 #[tokio::test(start_paused = true)]
 async fn the_status_says_whether_another_try_may_help() {
     let cases = [
-        (300, 3, Code::UpstreamProtocol),
-        (302, 3, Code::UpstreamProtocol),
+        (300, 1, Code::UpstreamRedirected),
+        (302, 1, Code::UpstreamRedirected),
+        (308, 1, Code::UpstreamRedirected),
         (400, 1, Code::UpstreamRejected),
         (401, 1, Code::UpstreamCredentials),
         (403, 1, Code::UpstreamCredentials),
@@ -116,6 +117,42 @@ async fn pauses_grow_and_the_answer_says_how_many_calls_it_took() {
         1405   "done"
         1405   over
         1405   server 4: left
+    "#]]
+    .assert_eq(&story.to_string());
+}
+
+/// What was said before is made use of: the client's own error is not hidden by a body without an end.
+#[tokio::test(start_paused = true)]
+async fn an_error_without_an_end_keeps_the_next_try_waiting_for_a_second() {
+    let endless = |status: u16| {
+        say(format!(
+            "HTTP/1.1 {status} Said\r\n\r\n{{\"error\":{{\"message\":\"too hot\"}}}}"
+        ))
+    };
+    let trickles = [endless(500), Act::Wait(700), say(" "), Act::Wait(700), say(" ")];
+    let connections = [vec![endless(503)], trickles.into(), vec![endless(400)]];
+    let hasty = |config: &mut WorkerConfig| config.resilience.retry_max_ms = Some(0);
+    let story = story(streamed("x"), &connections, hasty).await;
+    expect![[r#"
+        0      server 1: asked
+        1000   server 1: left
+        1000   server 2: asked
+        2000   server 2: left
+        2000   server 3: asked
+        3000   failed upstream_rejected
+        3000   server 3: left
+    "#]]
+    .assert_eq(&story.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_ends_the_request_at_once_whatever_its_body() {
+    let elsewhere = say("HTTP/1.1 301 Said\r\nlocation: https://elsewhere.test/v1\r\n\r\nwords");
+    let story = story(streamed("x"), &[vec![elsewhere], good("never")], patient).await;
+    expect![[r#"
+        0      server 1: asked
+        0      failed upstream_redirected
+        0      server 1: left
     "#]]
     .assert_eq(&story.to_string());
 }

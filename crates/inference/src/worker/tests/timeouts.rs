@@ -149,8 +149,8 @@ async fn an_error_whose_text_does_not_come_is_told_without_it() {
     let story = story(prompt("x"), &[stuck], once).await;
     expect![[r#"
         0      server 1: asked
-        60000  failed upstream_error
-        60000  server 1: left
+        1000   failed upstream_error
+        1000   server 1: left
     "#]]
     .assert_eq(&story.to_string());
 }

@@ -302,7 +302,7 @@ async fn what_http_forbids_is_a_typed_failure_of_every_kind() {
         (
             "a redirect",
             "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\n\r\n".to_owned(),
-            UpstreamProtocol,
+            UpstreamRedirected,
         ),
         (
             "a length beyond what is read",

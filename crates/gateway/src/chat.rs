@@ -4,6 +4,7 @@ use crate::{
     body::{Reply, json},
     call::Call,
     fault::Fault,
+    io::Link,
     options::{Options, expect_json},
     reply::{collect, failed, whole},
     sse,
@@ -20,8 +21,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Answers a chat completion.
-pub(crate) async fn completions(mut call: Call, request: Request<Incoming>) -> Reply {
-    let mut taken = match take(&mut call, request, Ok).await {
+pub(crate) async fn completions(mut call: Call, request: Request<Incoming>, link: Link) -> Reply {
+    let mut taken = match take(&mut call, request, link, Ok).await {
         Ok(taken) => taken,
         Err(failure) => return failed(call, &failure),
     };
@@ -37,8 +38,8 @@ pub(crate) async fn completions(mut call: Call, request: Request<Incoming>) -> R
 
 /// Answers a plain question. Whatever keeps it from an answer behind the door is 503 `llm_unavailable`: a worker's failure, no
 /// answer in time, a fault of ours.
-pub(crate) async fn ask(mut call: Call, request: Request<Incoming>) -> Reply {
-    let mut taken = match take(&mut call, request, ask::to_chat).await {
+pub(crate) async fn ask(mut call: Call, request: Request<Incoming>, link: Link) -> Reply {
+    let mut taken = match take(&mut call, request, link, ask::to_chat).await {
         Ok(taken) => taken,
         Err(failure) => return ask_failed(call, &failure),
     };
@@ -77,6 +78,7 @@ struct Taken {
 async fn take(
     call: &mut Call,
     request: Request<Incoming>,
+    link: Link,
     to_chat: impl FnOnce(Bytes) -> Result<Bytes, Failure>,
 ) -> Result<Taken, Failure> {
     let (head, body) = request.into_parts();
@@ -85,6 +87,7 @@ async fn take(
     count_client_retry(call, &head.headers);
     let body = read(call, &head.headers, body).await?;
     call.received();
+    link.received();
     let body = to_chat(body)?;
     let parsed = chat::parse_request(body)?;
     let (stream, include_usage) = (parsed.stream, parsed.include_usage);

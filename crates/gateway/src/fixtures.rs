@@ -22,7 +22,7 @@ use orchestrator_testkit::{Timeline, scripted::Model, world};
 use serde_json::Value;
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, duplex},
     sync::Semaphore,
     task::JoinHandle,
     time::sleep,
@@ -141,16 +141,24 @@ impl Doors {
     /// A new connection that holds so many bytes on their way.
     pub(crate) fn connect_narrow(&self, pipe: usize) -> Wire {
         let (ours, theirs) = duplex(pipe);
+        Wire {
+            pipe: theirs,
+            heard: String::new(),
+            served: self.serve(ours),
+        }
+    }
+
+    /// Serves a connection over this socket.
+    pub(crate) fn serve<S>(&self, socket: S) -> JoinHandle<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let shared = &self.door.shared;
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let counted = shared.deal.count(0, What::Connection);
         let place = Place::new(permit, counted, Some(shared.parts.metrics.connection()));
-        let served = connection(self.door.clone(), Plane::Data, ours, client(), place);
-        Wire {
-            pipe: theirs,
-            heard: String::new(),
-            served: self.lines.tasks.spawn(served),
-        }
+        let served = connection(self.door.clone(), Plane::Data, socket, client(), place);
+        self.lines.tasks.spawn(served)
     }
 
     /// A new connection.

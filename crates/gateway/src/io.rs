@@ -1,19 +1,25 @@
 //! A client's socket with the limits on time that a slow or cruel client runs into: for the head of a request or a message
 //! of a WebSocket, for idling between requests, and for taking what we send.
 //!
+//! A client that ends its side, or breaks off, while it is being answered has left: whoever reads is told so at once, and
+//! whoever does not read, since there are bytes of a later request to be read first, is told when it flushes. So also a
+//! client that sent several requests must not end its side before it has the answers.
+//!
 //! One timer a connection, looked at only when the socket has nothing to give; it is set anew when it fires too early, not
 //! at every request.
 
+mod early;
+mod link;
+
+#[cfg(test)]
+pub(crate) use early::MAX_EARLY;
+pub(crate) use link::{Link, Work};
+
 use crate::{Config, deal::Place};
-use orchestrator_core::InFlight;
-use parking_lot::Mutex;
+use early::Early;
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -34,34 +40,13 @@ pub(crate) struct Watched<T> {
     owes: Option<Owes>,
     /// Requests and messages that it has given us so far.
     given: usize,
+    reader: Reader,
+    /// What it sent ahead of its turn.
+    early: Early,
     reading: Alarm,
     /// Since when the peer takes nothing.
     stuck: Option<Instant>,
     writing: Alarm,
-}
-
-/// What a connection's socket, its requests and its session tell each other.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Link(Arc<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    /// Whether a request is being answered; its client may then be silent.
-    at_work: AtomicBool,
-    /// Requests, and messages of a WebSocket, that came whole so far.
-    given: AtomicUsize,
-    upgraded: AtomicBool,
-    /// Bytes that came so far, wrapping.
-    heard: AtomicUsize,
-    /// The place of an answer whose last bytes may not have left yet.
-    unsent: Mutex<Option<InFlight>>,
-}
-
-/// A request that is being answered; dropping it makes the connection idle.
-#[derive(Debug)]
-pub(crate) struct Work {
-    link: Link,
-    place: Option<InFlight>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +62,17 @@ struct Owes {
     since: Instant,
     /// Whether the first bytes of a head or a message are there.
     begun: bool,
+}
+
+/// What the reader, which is hyper for the most part, does about the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// Was given bytes, or has not asked for any yet.
+    Taking,
+    /// Was told that there are none, and waits to be woken.
+    Waiting,
+    /// Does not ask, since it holds bytes of a later request.
+    Ahead,
 }
 
 #[derive(Debug, Default)]
@@ -115,63 +111,6 @@ impl Limits {
     }
 }
 
-// === impl Link ===
-
-impl Link {
-    /// A request has been read and is being answered.
-    pub(crate) fn work(self) -> Work {
-        self.0.at_work.store(true, Relaxed);
-        self.took();
-        Work {
-            link: self,
-            place: None,
-        }
-    }
-
-    /// A request or a message came whole.
-    pub(crate) fn took(&self) {
-        self.0.given.fetch_add(1, Relaxed);
-    }
-
-    /// The connection is a WebSocket now: its silence is the session's affair.
-    pub(crate) fn upgrade(&self) {
-        self.0.upgraded.store(true, Relaxed);
-    }
-
-    /// Whether a request is being answered.
-    pub(crate) fn is_at_work(&self) -> bool {
-        self.0.at_work.load(Relaxed)
-    }
-
-    /// Whether the connection has brought a request.
-    pub(crate) fn has_worked(&self) -> bool {
-        self.0.given.load(Relaxed) > 0
-    }
-
-    /// Bytes that came so far; only good to see that more came.
-    pub(crate) fn heard(&self) -> usize {
-        self.0.heard.load(Relaxed)
-    }
-}
-
-// === impl Work ===
-
-impl Work {
-    /// The answer's place among the requests in flight, which lasts until its last byte has left.
-    pub(crate) fn carry(&mut self, place: InFlight) {
-        self.place = Some(place);
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        self.link.0.at_work.store(false, Relaxed);
-        if let Some(place) = self.place.take() {
-            *self.link.0.unsent.lock() = Some(place);
-        }
-    }
-}
-
 // === impl Watched ===
 
 impl<T> Watched<T> {
@@ -183,6 +122,8 @@ impl<T> Watched<T> {
             _place: place,
             owes: None,
             given: 0,
+            reader: Reader::Taking,
+            early: Early::default(),
             reading: Alarm(None),
             stuck: None,
             writing: Alarm(None),
@@ -191,9 +132,13 @@ impl<T> Watched<T> {
 
     /// With each request or message that has been read, what the peer owes begins anew.
     fn settle(&mut self) {
-        let given = self.link.0.given.load(Relaxed);
+        let given = self.link.given();
         if std::mem::replace(&mut self.given, given) != given {
             self.owes = None;
+        }
+        // What was there ahead of its turn is not all of a head. What a session makes of its own is not known here.
+        if self.reader == Reader::Ahead && !self.link.is_at_work() && !self.link.is_upgraded() {
+            self.owes = Some(Owes::beginning(true));
         }
     }
 
@@ -203,7 +148,7 @@ impl<T> Watched<T> {
             self.owes = None;
             return Poll::Pending;
         }
-        let upgraded = self.link.0.upgraded.load(Relaxed);
+        let upgraded = self.link.is_upgraded();
         let owes = match self.owes {
             Some(owes) => owes,
             // Between its messages a WebSocket may be silent: whether its client is there is the session's affair.
@@ -223,9 +168,30 @@ impl<T> Watched<T> {
 
     /// Bytes came.
     fn heard(&mut self, bytes: usize) {
-        self.link.0.heard.fetch_add(bytes, Relaxed);
+        self.link.hear(bytes);
         if !self.owes.is_some_and(|owes| owes.begun) {
             self.owes = Some(Owes::beginning(true));
+        }
+    }
+
+    /// Watches for a reader that does not ask. Ready once the peer has left while it is being answered.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<io::Error>
+    where
+        T: AsyncRead + Unpin,
+    {
+        if self.reader == Reader::Waiting || !self.link.has_received() {
+            return Poll::Pending;
+        }
+        self.reader = Reader::Ahead;
+        let end = ready!(self.early.poll_end(&mut self.socket, cx));
+        Poll::Ready(end.err().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into()))
+    }
+
+    /// Wakes a reader that was told to wait when its turn has come to read what was held back.
+    fn rouse(&mut self, cx: &Context<'_>) {
+        if self.reader == Reader::Waiting && !self.early.is_empty() && !self.link.has_received() {
+            self.reader = Reader::Taking;
+            cx.waker().wake_by_ref();
         }
     }
 
@@ -237,9 +203,15 @@ impl<T> Watched<T> {
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, SlowConsumer))
     }
 
-    fn written<R>(&mut self, written: Poll<io::Result<R>>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+    fn written<R>(&mut self, written: Poll<io::Result<R>>, cx: &mut Context<'_>) -> Poll<io::Result<R>>
+    where
+        T: AsyncRead + Unpin,
+    {
         match written {
-            Poll::Pending => self.poll_stuck(cx).map(Err),
+            Poll::Pending => match self.poll_left(cx) {
+                Poll::Ready(left) => Poll::Ready(Err(left)),
+                Poll::Pending => self.poll_stuck(cx).map(Err),
+            },
             ready => {
                 self.stuck = None;
                 ready
@@ -277,24 +249,47 @@ impl Alarm {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.settle();
+impl<T: AsyncRead + Unpin> Watched<T> {
+    /// Bytes that the reader is to have: first those that came ahead of their turn.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        match Pin::new(&mut self.socket).poll_read(cx, buf) {
-            Poll::Pending => self.poll_patience(cx).map(Err),
-            Poll::Ready(result) => {
-                let bytes = buf.filled().len().saturating_sub(before);
-                if bytes > 0 {
-                    self.heard(bytes);
-                }
-                Poll::Ready(result)
+        if self.early.is_empty() {
+            match Pin::new(&mut self.socket).poll_read(cx, buf) {
+                Poll::Pending => return self.poll_patience(cx).map(Err),
+                Poll::Ready(result) => result?,
             }
+        } else {
+            self.early.give(buf);
         }
+        let bytes = buf.filled().len().saturating_sub(before);
+        if bytes > 0 {
+            self.heard(bytes);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.settle();
+        let this = &mut *self;
+        let read = match this.link.has_received() {
+            // A reader that is given no byte knows that no more come. Until its answer is there the client owes nothing.
+            true => {
+                this.owes = None;
+                this.early.poll_end(&mut this.socket, cx)
+            }
+            false => this.poll_bytes(cx, buf),
+        };
+        this.reader = match read.is_pending() {
+            true => Reader::Waiting,
+            false => Reader::Taking,
+        };
+        read
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(cx, buf);
         self.written(written, cx)
@@ -304,9 +299,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
         if flushed.is_ready() {
             // Whoever writes flushes when nothing is left to write.
-            drop(self.link.0.unsent.lock().take());
+            self.link.flushed();
+            self.rouse(cx);
         }
-        flushed
+        match self.poll_left(cx) {
+            Poll::Ready(left) => Poll::Ready(Err(left)),
+            Poll::Pending => flushed,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -43,8 +43,8 @@ async fn serve(door: Door, request: Request<Incoming>, arrival: Arrival, link: L
     let begin = |method, path| Call::begin(&door, method, path, arrival.clone());
     let other = || begin("other", "other");
     match path {
-        "/chat/completions" if posts => chat::completions(begin("POST", "/v1/chat/completions"), request).await,
-        "/ask" if posts => chat::ask(begin("POST", "/v1/ask"), request).await,
+        "/chat/completions" if posts => chat::completions(begin("POST", "/v1/chat/completions"), request, link).await,
+        "/ask" if posts => chat::ask(begin("POST", "/v1/ask"), request, link).await,
         "/stream" if request.method() == Method::GET => {
             socket::upgrade(begin("GET", "/v1/stream#handshake"), request, link)
         }

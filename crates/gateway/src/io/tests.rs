@@ -1,6 +1,9 @@
+mod ahead;
+
 use super::*;
 use crate::deal::{Deal, What};
 use orchestrator_core::Ledger;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::Semaphore;
 

@@ -1,4 +1,5 @@
 mod hostile;
+mod pipelined;
 
 use super::*;
 use crate::{

@@ -2,10 +2,11 @@
 
 use crate::{
     sockets::connect,
-    support::{Scene, body, config, fine, hanging, post, with_doors},
+    support::{Scene, bare, body, config, fine, hanging, post, with_doors},
 };
 use orchestrator_gateway::Config;
 use orchestrator_testkit::client::Call;
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now};
 
 #[test]
 fn the_next_connection_waits_when_as_many_are_open_as_may_be() {
@@ -17,7 +18,7 @@ fn the_next_connection_waits_when_as_many_are_open_as_may_be() {
         let first = Call::send(doors.address, "GET /livez HTTP/1.1\r\nhost: t\r\n\r\n").await;
         let mut second = doors.send(post("", body("second", ""))).await;
         for _ in 0..100 {
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
         assert_eq!(doors.lines.model.calls(), 0, "it has not been accepted");
         drop(first);
@@ -35,7 +36,7 @@ fn a_websocket_keeps_its_place_among_the_connections() {
         let socket = connect(&doors).await;
         let mut second = doors.send(post("", body("second", ""))).await;
         for _ in 0..100 {
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
         assert_eq!(doors.lines.model.calls(), 0, "it has not been accepted");
         assert_eq!(doors.metric("orchestrator_connections"), 1.0);
@@ -84,7 +85,7 @@ fn open_connections_are_counted() {
         }
         drop(calls);
         while doors.metric("orchestrator_connections") > 0.0 {
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
     });
 }
@@ -102,4 +103,30 @@ fn a_hundred_clients_that_leave_at_once_leave_nothing_behind() {
         doors.running(0).await;
         assert_eq!((doors.lines.model.dropped(), doors.lines.ledger.bytes()), (100, 0));
     });
+}
+
+/// Real sockets tell of an end, or a reset, behind bytes that nobody has read yet.
+#[test]
+fn a_client_that_leaves_behind_what_it_sent_ahead_is_missed() {
+    let asked = body("x", "");
+    let request = bare(&format!("content-length: {}\r\n", asked.len()), &asked);
+    for (at_once, resets) in [(true, false), (true, true), (false, false), (false, true)] {
+        with_doors(config(), hanging(), async |doors| {
+            let mut socket = TcpStream::connect(doors.address).await.unwrap();
+            let (first, second) = if at_once {
+                (request.repeat(2), vec![])
+            } else {
+                (request.clone(), request.clone())
+            };
+            socket.write_all(&first).await.unwrap();
+            doors.running(1).await;
+            socket.write_all(&second).await.unwrap();
+            if resets {
+                socket.set_zero_linger().unwrap();
+            }
+            drop(socket);
+            doors.running(0).await;
+            assert_eq!(doors.lines.model.calls(), 1, "the second request is not begun");
+        });
+    }
 }

@@ -3,12 +3,14 @@
 mod collector;
 mod event;
 mod parse;
+mod progress;
 mod render;
 mod scan;
 pub(crate) mod turn;
 mod writer;
 
-pub(crate) use event::{read_event, read_whole};
+pub(crate) use event::read_whole;
+pub(crate) use progress::Progress;
 
 pub use collector::Collector;
 pub use parse::{Parsed, parse_request};

@@ -163,7 +163,7 @@ pub(crate) fn write(head: &Head, chunks: &[Chunk], end: Option<End>, include_usa
 /// The whole answer that a collector makes of chunks.
 pub(crate) fn collect(head: &Head, chunks: &[Chunk], end: End) -> Value {
     let mut collector = Collector::new(id(), 1_600_000_000);
-    chunks.iter().for_each(|chunk| collector.push(chunk));
+    chunks.iter().cloned().for_each(|chunk| collector.push(&chunk.into()));
     serde_json::from_slice(&collector.finish(head, &end)).unwrap()
 }
 

@@ -27,7 +27,7 @@ pub struct Reader {
 /// What the events are read as, with what that has to remember.
 #[derive(Debug)]
 enum Decoder {
-    Chat,
+    Chat(chat::Progress),
     Messages(messages::Progress),
     Ollama(ollama::Progress),
 }
@@ -38,7 +38,7 @@ impl Reader {
     /// A reader of what a worker that speaks `protocol` streams.
     pub fn new(protocol: Protocol) -> Self {
         let (framing, decoder) = match protocol {
-            Protocol::Chat => (Framing::Sse, Decoder::Chat),
+            Protocol::Chat => (Framing::Sse, Decoder::Chat(chat::Progress::default())),
             Protocol::Messages => (Framing::Sse, Decoder::Messages(messages::Progress::default())),
             Protocol::Ollama => (Framing::Lines, Decoder::Ollama(ollama::Progress::default())),
         };
@@ -106,8 +106,7 @@ impl Reader {
         }
         self.anything = true;
         match &mut self.decoder {
-            Decoder::Chat if data.trim_ascii() == "[DONE]" => Ok((None, true)),
-            Decoder::Chat => chat::read_event(&data, &mut self.meta).map(|chunk| (Some(chunk), false)),
+            Decoder::Chat(progress) => progress.read(&data, &mut self.meta),
             Decoder::Messages(progress) => progress.read(&data, &mut self.meta),
             Decoder::Ollama(progress) => progress.read(&data, &mut self.meta),
         }

@@ -255,7 +255,7 @@ fn write(chunks: &[Chunk], include_usage: bool) -> Vec<String> {
 
 fn collect(chunks: &[Chunk]) -> Value {
     let mut collector = Collector::new(id(), 0);
-    chunks.iter().for_each(|chunk| collector.push(chunk));
+    chunks.iter().cloned().for_each(|chunk| collector.push(&chunk.into()));
     serde_json::from_slice(&collector.finish(&head(), &end(chunks))).unwrap()
 }
 

@@ -4,15 +4,16 @@ use super::{answer_id, render::write_usage};
 use bytes::Bytes;
 use orchestrator_core::{Chunk, Delta, Dialect, End, FinishReason, Head, Kind, RequestId, Usage};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Puts one answer together for one client.
 #[derive(Debug)]
 pub struct Collector {
     id: RequestId,
     created: u64,
-    /// The worker's own body, while nothing else was said.
-    whole: Option<Bytes>,
-    chunks: usize,
+    begun: bool,
+    /// The worker's whole answer, while nothing else was said.
+    whole: Option<Arc<Chunk>>,
     /// By index.
     choices: Vec<Choice>,
     usage: Option<Usage>,
@@ -45,26 +46,31 @@ impl Collector {
         Collector {
             id,
             created,
+            begun: false,
             whole: None,
-            chunks: 0,
             choices: Vec::new(),
             usage: None,
         }
     }
 
-    /// Adds a chunk.
-    pub fn push(&mut self, chunk: &Chunk) {
+    /// Adds a chunk. What a whole answer says is taken out of it only once more is said.
+    pub fn push(&mut self, chunk: &Arc<Chunk>) {
         let event = chunk.event.as_ref();
-        let event = event.filter(|event| event.whole && event.dialect == Dialect::Chat && self.chunks == 0);
-        self.whole = event.map(|event| event.data.clone());
-        self.chunks = self.chunks.saturating_add(1);
-        chunk.deltas.iter().for_each(|delta| self.add(delta));
+        let is_whole = event.is_some_and(|event| event.whole && event.dialect == Dialect::Chat);
+        if is_whole && !self.begun {
+            self.whole = Some(chunk.clone());
+        } else {
+            let before = self.whole.take();
+            let chunks = before.iter().chain([chunk]);
+            chunks.flat_map(|chunk| &chunk.deltas).for_each(|delta| self.add(delta));
+        }
+        self.begun = true;
     }
 
     /// The whole body: the worker's own when it was the only chunk. A choice without a finish ends as the answer did.
     pub fn finish(mut self, head: &Head, end: &End) -> Bytes {
-        if let Some(whole) = self.whole {
-            return whole;
+        if let Some(event) = self.whole.as_ref().and_then(|chunk| chunk.event.as_ref()) {
+            return event.data.clone();
         }
         self.choice(0);
         let choices: Vec<Value> = self.choices.iter().map(|choice| choice.wire(end.finish)).collect();

@@ -116,7 +116,7 @@ impl Choice<'_> {
 
 /// Reads the JSON of one event; `meta` learns what it says of the answer. An event that clients could not read goes on only
 /// by what it says.
-pub(crate) fn read_event(data: &Text, meta: &mut Meta) -> Result<Chunk, Failure> {
+pub(super) fn read_event(data: &Text, meta: &mut Meta) -> Result<Chunk, Failure> {
     read(data, meta, false)
 }
 

@@ -31,7 +31,7 @@ const WHOLE: &str = r#" {"id":"c1","object":"chat.completion","created":5,"model
 fn a_whole_answer_of_the_same_dialect_passes_byte_for_byte() {
     let (_, chunk) = whole::read(Protocol::Chat, &Bytes::from(WHOLE)).unwrap();
     let mut collector = Collector::new(id(), 0);
-    collector.push(&chunk);
+    collector.push(&chunk.into());
     assert_eq!(collector.finish(&head("c1"), &end(Stop, None)), WHOLE);
 }
 

@@ -129,7 +129,7 @@ impl AnswerWriter {
     }
 
     /// Resolves once nobody listens any more. To be awaited by the task that drives the work, and no other.
-    pub fn unwanted(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn unwanted(&self) -> impl Future<Output = ()> + Send + use<> {
         let log = self.log.clone();
         async move {
             let Some(log) = log else { return };

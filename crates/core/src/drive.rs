@@ -1,10 +1,11 @@
-//! The only loop of the line. [`Driven::step`] is the only place for the race with "nobody wants it", the duration,
-//! error -> answer and the hand-over.
+//! The only loop of the line. [`Driven::step`] is the only place for the race with "nobody wants it", [`Driven::work`] for
+//! the duration, error -> answer and the hand-over.
 //!
 //! A job that finds the next stage with room, and nobody waiting for it, goes straight on in the task that it is in:
 //! what an edge promises (order, width, capacity) holds as if it had gone through, without two wake-ups a stage.
 
 use crate::{Flow, Inlet, Job, Live, Outlet, Stage, StageMetrics, Tasks};
+use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -13,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    task::Poll,
+    task::{Context, Poll},
 };
 use tokio::{sync::Notify, time::Instant};
 
@@ -53,6 +54,16 @@ struct Busy {
 
 /// One job in hand: held from the inlet until the next edge has taken it.
 struct Place(Arc<Busy>);
+
+pin_project! {
+    /// The work on a job, until nobody wants it any more.
+    struct Wanted<W, U> {
+        #[pin]
+        work: W,
+        #[pin]
+        unwanted: U,
+    }
+}
 
 /// A job's work in a stage that it went straight on to. It yields the work in the stage after that, if the job goes
 /// straight on again.
@@ -111,28 +122,45 @@ impl<S: Stage> Driven<S> {
     }
 
     /// Takes one job through the stage and on to the next one, for as long as somebody wants it.
-    async fn step(self: Arc<Self>, job: Job<S::In>, place: Place) -> Option<Onward> {
-        if job.cx.deadline().is_none_or(|until| until <= Instant::now()) {
+    fn step(self: Arc<Self>, job: Job<S::In>, place: Place) -> impl Future<Output = Option<Onward>> + Send {
+        Wanted {
+            unwanted: job.cx.writer.unwanted(),
+            work: self.work(job, place),
+        }
+    }
+
+    async fn work(self: Arc<Self>, job: Job<S::In>, place: Place) -> Option<Onward> {
+        let Job { mut cx, body } = job;
+        let started = Instant::now();
+        if cx.deadline().is_none_or(|until| until <= started) {
             return None;
         }
-        let unwanted = job.cx.writer.unwanted();
-        let work = async move {
-            let Job { mut cx, body } = job;
-            let started = Instant::now();
-            let flow = self.stage.run(&mut cx, body).await;
-            let took = started.elapsed();
-            place.0.metrics.worked(took);
-            cx.worked(S::NAME, took);
-            match flow {
-                Ok(Flow::Next(body)) => return self.next.pass(Job { cx, body }).await,
-                Ok(Flow::Join(answer, cache)) => cx.writer.join(answer, cache),
-                Ok(Flow::Done(end)) => cx.writer.finish(end),
-                Err(failure) => cx.writer.fail(failure),
-            }
-            None
-        };
+        let flow = self.stage.run(&mut cx, body).await;
+        let took = started.elapsed();
+        place.0.metrics.worked(took);
+        cx.worked(S::NAME, took);
+        match flow {
+            Ok(Flow::Next(body)) => return self.next.pass(Job { cx, body }).await,
+            Ok(Flow::Join(answer, cache)) => cx.writer.join(answer, cache),
+            Ok(Flow::Done(end)) => cx.writer.finish(end),
+            Err(failure) => cx.writer.fail(failure),
+        }
+        None
+    }
+}
+
+// === impl Wanted ===
+
+impl<W: Future<Output = Option<Onward>>, U: Future<Output = ()>> Future for Wanted<W, U> {
+    type Output = Option<Onward>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Onward>> {
+        let this = self.project();
         // The work goes first: a stage that need not wait never arms the timer of the deadline.
-        tokio::select! { biased; onward = work => onward, () = unwanted => None }
+        match this.work.poll(cx) {
+            Poll::Pending => this.unwanted.poll(cx).map(|()| None),
+            ready => ready,
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The bounded channel between two stages. Inside the line an edge waits, so pressure walks back to the gate by itself.
 
 use crate::{Job, Tasks, drive::Onward};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::Either};
 use std::{
     fmt,
+    future::{Future, ready},
     sync::{Arc, OnceLock},
 };
 use tokio::sync::Mutex;
@@ -94,7 +95,19 @@ impl<T> Outlet<T> {
 
     /// Hands a job over as [`send`](Outlet::send) does. Where it need not wait, its work in the next stage comes back,
     /// for the task that the job is in.
-    pub(crate) async fn pass(&self, job: Job<T>) -> Option<Onward> {
+    pub(crate) fn pass(&self, job: Job<T>) -> impl Future<Output = Option<Onward>> + use<'_, T> {
+        let passed = match self.turn.try_lock() {
+            Ok(_turn) => self.straight(job),
+            Err(_) => Err(job),
+        };
+        match passed {
+            Ok(onward) => Either::Left(ready(Some(onward))),
+            // On the heap, so that those who need not wait carry no room for it.
+            Err(job) => Either::Right(Box::pin(self.pass_in_turn(job))),
+        }
+    }
+
+    async fn pass_in_turn(&self, job: Job<T>) -> Option<Onward> {
         let _turn = self.turn.lock().await;
         match self.straight(job) {
             Ok(onward) => Some(onward),

@@ -4,6 +4,7 @@
 //! Works on bytes that are known to be valid JSON, and on any others without a panic. Each byte is spelt once, in the order
 //! of the document, and copied once, in the order of the keys, however deep it stands.
 
+use memchr::memchr2;
 use std::{borrow::Cow, ops::Range};
 
 /// Objects and arrays inside each other; deeper ones are refused.
@@ -176,8 +177,9 @@ impl<'a> Reader<'a, '_> {
         let mut from = 0;
         loop {
             let at = inner
+                .as_bytes()
                 .get(from..)
-                .and_then(|rest| rest.find(['"', '\\']))
+                .and_then(|rest| memchr2(b'"', b'\\', rest))
                 .and_then(|at| at.checked_add(from));
             let at = at.ok_or(Unreadable)?;
             if inner.as_bytes().get(at) == Some(&b'"') {
@@ -197,10 +199,8 @@ impl<'a> Reader<'a, '_> {
 
     /// A number, `true`, `false` or `null`, by its text.
     fn word(&mut self) -> Result<(), Unreadable> {
-        let end = self
-            .rest
-            .find([',', ']', '}', ' ', '\t', '\n', '\r'])
-            .unwrap_or(self.rest.len());
+        let end = self.rest.bytes().position(|byte| b",]} \t\n\r".contains(&byte));
+        let end = end.unwrap_or(self.rest.len());
         let (word, rest) = self
             .rest
             .split_at_checked(end)
@@ -227,7 +227,8 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn skip_blanks(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        let blanks = self.rest.bytes().take_while(|byte| b" \t\n\r".contains(byte));
+        self.rest = self.rest.get(blanks.count()..).unwrap_or_default();
     }
 }
 

@@ -21,6 +21,17 @@ use tokio::time::Instant;
 /// Bytes of a method or a path that the log shows.
 const MAX_SHOWN: usize = 256;
 
+/// The request's name: the caller's own, under the two names that SDKs read, and ours.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const OWN_REQUEST_ID: HeaderName = HeaderName::from_static("x-orchestrator-request-id");
+/// Where the answer came from.
+const CACHE: HeaderName = HeaderName::from_static("x-orchestrator-cache");
+const WORKER: HeaderName = HeaderName::from_static("x-orchestrator-worker");
+const MODEL: HeaderName = HeaderName::from_static("x-orchestrator-model");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-orchestrator-attempts");
+const SOURCES: HeaderName = HeaderName::from_static("x-orchestrator-sources");
+
 /// A request as it comes to the door: its names, and from where.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
@@ -85,11 +96,11 @@ impl Arrival {
 
     /// Headers of every answer: the request's names.
     pub(crate) fn stamp(&self, headers: &mut HeaderMap) {
-        let id = self.id.to_string();
-        let name = self.caller_id.as_deref().unwrap_or(&id);
-        put(headers, "x-request-id", name);
-        put(headers, "request-id", name);
-        put(headers, "x-orchestrator-request-id", &id);
+        let id = header_value(&self.id.to_string());
+        let name = self.caller_id.as_deref().map_or_else(|| id.clone(), header_value);
+        headers.insert(X_REQUEST_ID, name.clone());
+        headers.insert(REQUEST_ID, name);
+        headers.insert(OWN_REQUEST_ID, id);
     }
 }
 
@@ -201,15 +212,15 @@ impl Call {
     pub(crate) fn stamp(&self, headers: &mut HeaderMap) {
         self.arrival.stamp(headers);
         if let Some(cache) = self.cache {
-            headers.insert("x-orchestrator-cache", HeaderValue::from_static(cache.as_str()));
+            headers.insert(CACHE, HeaderValue::from_static(cache.as_str()));
         }
         let Some(head) = &self.head else { return };
-        put(headers, "x-orchestrator-worker", &head.worker);
-        put(headers, "x-orchestrator-model", &head.model);
-        put(headers, "x-orchestrator-attempts", &head.attempts.to_string());
+        headers.insert(WORKER, header_value(&head.worker));
+        headers.insert(MODEL, header_value(&head.model));
+        headers.insert(ATTEMPTS, head.attempts.into());
         if !head.grounding.is_empty() {
             let sources: Vec<&str> = head.grounding.iter().take(16).map(|source| &**source).collect();
-            put(headers, "x-orchestrator-sources", &sources.join(", "));
+            headers.insert(SOURCES, header_value(&sources.join(", ")));
         }
     }
 
@@ -322,14 +333,12 @@ fn beginning(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_SHOWN)).unwrap_or(text)
 }
 
-/// Sets a header whose value may hold bytes that headers do not allow; those become `?`.
-fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    let visible: String = value
-        .chars()
-        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
-        .collect();
-    if let Ok(value) = HeaderValue::try_from(visible) {
-        headers.insert(HeaderName::from_static(name), value);
+/// The value of a header; characters that headers do not allow become `?`.
+fn header_value(text: &str) -> HeaderValue {
+    let is_visible = |c: char| c.is_ascii_graphic() || c == ' ';
+    match HeaderValue::from_str(text) {
+        Ok(value) if text.is_ascii() => value,
+        _ => HeaderValue::try_from(text.replace(|c| !is_visible(c), "?")).unwrap_or(HeaderValue::from_static("?")),
     }
 }
 

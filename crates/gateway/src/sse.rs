@@ -27,6 +27,9 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 /// Polls of an answer before its bytes must leave, so that one fast answer cannot starve its core.
 const POLLS: usize = 64;
 
+/// Bytes that frame an event.
+const FRAME: usize = b"data: \n\n".len();
+
 /// The events of one answer.
 pub(crate) struct Events {
     call: Call,
@@ -138,6 +141,9 @@ impl Events {
             self.call.first_token(self.head.clone());
         }
         let Some(head) = &self.head else { return };
+        let events = chunks.iter().filter_map(|chunk| chunk.event.as_ref());
+        let room = events.map(|event| event.data.len().saturating_add(FRAME));
+        self.out.reserve(room.fold(0, usize::saturating_add));
         for chunk in chunks {
             self.writer
                 .write(head, chunk, &mut |json: &[u8]| sse::data(&mut self.out, json));

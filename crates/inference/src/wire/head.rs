@@ -5,7 +5,6 @@
 use super::{WireError, framing::Framing};
 use bytes::{Bytes, BytesMut};
 use http::Method;
-use smallvec::SmallVec;
 use std::{fmt, ops::Range};
 
 /// Bytes that the heads of one answer may take, interim ones included.
@@ -26,7 +25,8 @@ pub(super) struct Head {
 /// The header fields of an answer as slices of the bytes they came in.
 pub(crate) struct Headers {
     raw: Bytes,
-    fields: SmallVec<[Field; 16]>,
+    /// On the heap: a head is handed on through many hands.
+    fields: Box<[Field]>,
 }
 
 struct Field {

@@ -9,6 +9,7 @@
 use futures_util::future::join_all;
 use orchestrator_e2e::{Call, Program};
 use orchestrator_testkit::{ModelServer, Script};
+use tokio::sync::Semaphore;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -108,20 +109,23 @@ fn five_hundred_listeners_at_mixed_speeds_hear_the_same_of_one_call() {
 fn a_shutdown_under_load_loses_none_that_was_accepted() {
     const CLIENTS: u64 = 200;
     let server = ModelServer::following(Script::paced(30, 20));
-    let shutdown = "max_concurrent = 50\n[shutdown]\npre_stop_ms = 50\ngrace_ms = 20000\n";
-    let program = Program::before(&server.url(), shutdown);
-    let address = program.address;
+    let document =
+        "max_concurrent = 50\n[server]\nkeepalive_ms = 100\n[shutdown]\npre_stop_ms = 50\ngrace_ms = 20000\n";
+    let program = Program::before(&server.url(), document);
+    let (address, accepted) = (program.address, Semaphore::new(0));
     run(async {
         let clients = (0..CLIENTS).map(|number| {
-            let body = stream(&format!("client {number}"));
-            async move { Call::post(address, CHAT, &body).await.answer().await }
-        });
-        // All are in before the signal: some run, some wait at the gate.
-        let signal = async {
-            server.until(|stats| stats.total.running == 50).await;
-            while program.metric("orchestrator_in_flight_requests") < CLIENTS as f64 {
-                tokio::task::yield_now().await;
+            let (body, accepted) = (stream(&format!("client {number}")), &accepted);
+            async move {
+                let mut call = Call::post(address, CHAT, &body).await;
+                call.hear("200 OK").await;
+                accepted.add_permits(1);
+                call.answer().await
             }
+        });
+        // All are in before the signal: some run, some wait at the gate and have heard no more than a sign of life.
+        let signal = async {
+            drop(accepted.acquire_many(CLIENTS as u32).await);
             program.signal("TERM");
         };
         let (replies, ()) = tokio::join!(join_all(clients), signal);

@@ -16,9 +16,28 @@ pub struct Config {
     /// The longest pause between two calls, in milliseconds; each retry doubles up to it.
     #[schemars(range(min = 1, max = 600_000))]
     pub retry_max_ms: u64,
-    /// Failures in a row that open a worker's breaker; 0 never opens it.
+    /// Failures in a row that open a worker's breaker; 0: no row does, be it of failures or of calls that heard nothing.
     #[schemars(range(min = 0, max = 10_000))]
     pub circuit_breaker_threshold: u32,
+    /// The share of failures among the last calls that opens a breaker, 0 to 1; 0: none does.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub failure_rate: f64,
+    /// The share of 429s among the last calls that opens a breaker, 0 to 1; 0: none does.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub rate_limit_rate: f64,
+    /// The time to the first token that opens a breaker when one call in twenty of the last takes as long, in
+    /// milliseconds; 0: none does.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub latency_p95_ms: u64,
+    /// The last calls over which a breaker looks at rates and latency.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub window_calls: u32,
+    /// How old those calls may be, in seconds.
+    #[schemars(range(min = 1, max = 3_600))]
+    pub window_s: u64,
+    /// The fewest of those calls that open a breaker; never more than it looks at.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub min_calls: u32,
     /// Seconds that a breaker stays open at first; each failed probe doubles it.
     #[schemars(range(min = 1, max = 86_400))]
     pub circuit_breaker_timeout_s: u64,
@@ -31,6 +50,17 @@ pub struct Config {
     /// The longest time that a breaker stays open, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
     pub open_max_s: u64,
+    /// Seconds over which a worker whose breaker has closed gets its full share of calls back, from a tenth on; 0: at once.
+    #[schemars(range(min = 0, max = 3_600))]
+    pub slow_start_s: u64,
+    /// Calls that a worker is sent a minute at most; 0: as many as there are.
+    #[schemars(range(min = 0, max = 10_000_000))]
+    pub requests_per_minute: u32,
+    /// Calls of that limit that may come at once.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub requests_burst: u32,
+    /// Whether to find out, between 1 and `max_concurrent`, how many calls at once a worker takes before it slows down.
+    pub adaptive_concurrency: bool,
 }
 
 // === impl Config ===
@@ -42,10 +72,20 @@ impl Default for Config {
             retry_base_ms: 100,
             retry_max_ms: 5_000,
             circuit_breaker_threshold: 5,
+            failure_rate: 0.5,
+            rate_limit_rate: 0.0,
+            latency_p95_ms: 0,
+            window_calls: 50,
+            window_s: 60,
+            min_calls: 10,
             circuit_breaker_timeout_s: 60,
             half_open_probes: 3,
             close_after: 2,
             open_max_s: 300,
+            slow_start_s: 10,
+            requests_per_minute: 0,
+            requests_burst: 10,
+            adaptive_concurrency: false,
         }
     }
 }

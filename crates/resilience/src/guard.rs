@@ -1,19 +1,22 @@
-//! The guard of one worker, shared by all cores: rest, breaker and slot around each call.
+//! The guard of one worker, shared by all cores: rest, breaker, rate limit and slot around each call.
 //!
-//! A call's permit rides inside the reply that it pays for and settles itself: at the first token it reports a success and
-//! gives a probe's place back; when the stream breaks later it reports that; dropped undecided, it was neutral.
+//! A thin shell around machines that know no clock and no lock. All of them are asked under one lock, and nothing is spent
+//! on a call that one of them refuses.
 
-use crate::breaker::Admission;
-use crate::{Breaker, Config, Metrics, Outcome, Rest, Slot, Slots, State, metrics::WorkerMetrics};
+mod permit;
+
+pub use permit::Permit;
+
+use crate::history::{Change, History};
+use crate::{
+    Adaptive, Breaker, Cause, Config, Metrics, Pass, RateLimit, Refusal, Rest, Slot, Slots, State,
+    metrics::WorkerMetrics,
+};
 use orchestrator_core::{Code, Failure};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
-
-/// Calls in a row that end without a word of the worker, whoever ended them, before the breaker opens: impatient clients
-/// do not hide a hung worker. A worker that answers 429 or refuses a request is not hung.
-const SILENT_CALLS: u32 = 20;
 
 /// The guard of one worker.
 #[derive(Clone)]
@@ -23,26 +26,43 @@ struct Shared {
     worker: Arc<str>,
     config: Config,
     slots: Slots,
-    state: Mutex<Machines>,
+    rate: Option<RateLimit>,
+    machines: Mutex<Machines>,
     metrics: WorkerMetrics,
 }
 
 struct Machines {
     breaker: Breaker,
-    /// Its state when it was last stepped; the clock alone brings it from open to half-open.
-    seen: State,
+    /// Its state when it was last stepped, and why; the clock alone brings it from open to half-open.
+    seen: (State, Option<Cause>),
+    history: History,
     rest: Rest,
-    silent: u32,
+    adaptive: Option<Adaptive>,
     rng: StdRng,
 }
 
-/// A call that was let through.
-pub struct Permit {
-    guard: Guard,
-    call: Admission,
-    /// What the breaker has been told last.
-    told: Option<Outcome>,
-    _slot: Slot,
+/// What is to be known of a worker at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    /// The state of its breaker.
+    pub state: State,
+    /// What opened its breaker, while it is not closed; failed probes since do not change it.
+    pub cause: Option<Cause>,
+    /// How long its breaker is still open.
+    pub due: Duration,
+    /// How long it rests.
+    pub rest: Duration,
+    /// How long our own limit of its calls lets none through.
+    pub rate_limited: Duration,
+    /// Calls that it is answering.
+    pub running: usize,
+    /// Calls that could begin: free slots, and while it is half-open no more than free places for probes.
+    pub free: usize,
+    /// The part of its usual calls that it should get, 0.1 to 1.
+    pub warmth: f64,
+    /// The failure rate of its last calls; while its breaker is not closed, of those before it opened, and worse with each
+    /// failed probe.
+    pub failure_rate: f64,
 }
 
 // === impl Guard ===
@@ -50,19 +70,24 @@ pub struct Permit {
 impl Guard {
     /// A guard with a closed breaker and `max_concurrent` free slots; `rng` draws the breaker's jitter.
     pub fn new(worker: Arc<str>, config: Config, max_concurrent: usize, rng: StdRng, metrics: &Metrics) -> Self {
+        let adaptive = config.adaptive_concurrency.then(|| Adaptive::new(max_concurrent));
+        let first = adaptive.as_ref().map_or(max_concurrent, Adaptive::limit);
+        let limited = config.requests_per_minute > 0;
         let machines = Machines {
             breaker: Breaker::new(config.clone()),
-            seen: State::Closed,
+            seen: (State::Closed, None),
+            history: History::default(),
             rest: Rest::default(),
-            silent: 0,
+            adaptive,
             rng,
         };
         let guard = Guard(Arc::new(Shared {
             metrics: metrics.worker(&worker),
             worker,
+            slots: Slots::new(first),
+            rate: limited.then(|| RateLimit::per_minute(config.requests_per_minute, config.requests_burst)),
             config,
-            slots: Slots::new(max_concurrent),
-            state: Mutex::new(machines),
+            machines: Mutex::new(machines),
         }));
         metrics.watch(guard.clone());
         guard
@@ -73,7 +98,7 @@ impl Guard {
         &self.0.worker
     }
 
-    /// How its calls are retried.
+    /// How its calls are guarded and retried.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
@@ -83,108 +108,165 @@ impl Guard {
         &self.0.slots
     }
 
-    /// The state of its breaker.
+    /// The state of its breaker. Looking changes nothing, here and below.
     pub fn state(&self) -> State {
-        self.0.state.lock().breaker.state(Instant::now())
+        self.0.machines.lock().breaker.state(Instant::now())
     }
 
-    /// Lets a call through, waiting for a slot if all are taken. A worker that rests or whose breaker is open refuses at
-    /// once, which costs nothing. Dropping the future leaves the queue for a slot.
-    pub async fn admit(&self) -> Result<Permit, Failure> {
-        self.refused()?;
-        let slot = match self.0.slots.try_take() {
-            Some(slot) => slot,
-            None => self.0.slots.take().await?,
+    /// What is to be known of the worker at `now`.
+    pub fn view(&self, now: Instant) -> View {
+        let machines = self.0.machines.lock();
+        let (breaker, slots) = (&machines.breaker, &self.0.slots);
+        let places = breaker
+            .places(now)
+            .map(|places| usize::try_from(places).unwrap_or(usize::MAX));
+        View {
+            state: breaker.state(now),
+            cause: breaker.cause(),
+            due: breaker.due(now),
+            rest: machines.rest.left(now),
+            rate_limited: self.rate_limited(now),
+            running: slots.taken(),
+            free: slots.free().min(places.unwrap_or(usize::MAX)),
+            warmth: breaker.warmth(now),
+            failure_rate: breaker.failure_rate(now),
+        }
+    }
+
+    /// The last changes of its breaker, oldest first. What the clock alone has brought about is told once a call or an
+    /// operator has met it.
+    pub fn history(&self) -> Vec<Change> {
+        self.0.machines.lock().history.changes().copied().collect()
+    }
+
+    /// Lets a call through, if everything is free for it now.
+    pub fn try_admit(&self, pass: Pass) -> Result<Permit, Refusal> {
+        self.admit_with(pass, || self.0.slots.try_take().ok_or(Refusal::Full))
+    }
+
+    /// Lets a call through, waiting for a slot if all are taken; any other refusal comes at once, and costs nothing.
+    /// Dropping the future leaves the queue for a slot.
+    pub async fn admit(&self, pass: Pass) -> Result<Permit, Refusal> {
+        match self.try_admit(pass) {
+            Err(Refusal::Full) => {
+                let slot = self.0.slots.take().await;
+                self.admit_with(pass, || Ok(slot))
+            }
+            decided => decided,
+        }
+    }
+
+    /// What a client is told of a refusal.
+    pub fn failure(&self, refusal: Refusal) -> Failure {
+        let worker = &self.0.worker;
+        let (code, text, wait) = match refusal {
+            Refusal::Open(wait) => (
+                Code::BreakerOpen,
+                format!("The worker {worker} is not called for now, since its last calls failed."),
+                wait.max(Duration::from_secs(1)),
+            ),
+            Refusal::NoProbePlace => (
+                Code::BreakerOpen,
+                format!("The worker {worker} is being tried out with a few calls, since its last calls failed."),
+                Duration::from_secs(1),
+            ),
+            Refusal::Resting(wait) => (
+                Code::RateLimited,
+                format!("The worker {worker} asked for a rest."),
+                wait,
+            ),
+            Refusal::RateLimited(wait) => (
+                Code::RateLimited,
+                format!("The worker {worker} has been sent as many calls as it may be sent a minute."),
+                wait,
+            ),
+            Refusal::Full => (
+                Code::Overloaded,
+                format!("The worker {worker} is answering as many calls as it takes."),
+                Duration::from_secs(1),
+            ),
         };
-        let mut state = self.0.state.lock();
-        self.check_rest(&state)?;
-        let call = self.with_transitions(&mut state, |machines, now| machines.breaker.admit(now));
-        let call = call.map_err(|wait| self.open(wait))?;
-        drop(state);
-        Ok(Permit {
-            guard: self.clone(),
-            call,
-            told: None,
-            _slot: slot,
+        Failure::new(code, text).with_retry_after(wait)
+    }
+
+    /// Closes the breaker, whatever it is: an operator's wish. Calls that are on their way count no more.
+    pub fn reset(&self) {
+        self.step(|machines, now| machines.breaker.reset(now));
+    }
+
+    /// Opens the breaker for just this long, whatever it is: an operator's wish.
+    pub fn force_open(&self, held: Duration) {
+        self.step(|machines, now| machines.breaker.force_open(now, held));
+    }
+
+    /// Changes how many calls the worker takes at once; with adaptive concurrency, how many at most.
+    pub fn resize(&self, max_concurrent: usize) {
+        self.step(|machines, _| match machines.adaptive {
+            None => self.0.slots.resize(max_concurrent),
+            Some(_) => self.adapt(machines, |adaptive| adaptive.set_max(max_concurrent)),
+        });
+    }
+
+    fn rate_limited(&self, now: Instant) -> Duration {
+        self.0.rate.as_ref().map_or(Duration::ZERO, |rate| rate.wait(1, now))
+    }
+
+    /// Asks all machines. What can only refuse is asked first; then come slot, rate and breaker, of which the last refuses
+    /// nothing that it would not have refused before.
+    fn admit_with(&self, pass: Pass, slot: impl FnOnce() -> Result<Slot, Refusal>) -> Result<Permit, Refusal> {
+        self.step(|machines, now| {
+            let rest = machines.rest.left(now);
+            if !rest.is_zero() {
+                return Err(Refusal::Resting(rest));
+            }
+            if let Some(refusal) = machines.breaker.refusal(pass, now) {
+                return Err(refusal);
+            }
+            let slot = slot()?;
+            if let Some(rate) = &self.0.rate {
+                rate.check(1, now).map_err(Refusal::RateLimited)?;
+            }
+            let call = machines.breaker.admit(pass, now)?;
+            Ok(Permit::new(self.clone(), call, slot, now))
         })
     }
 
-    /// A look before waiting for a slot, which admits nothing.
-    fn refused(&self) -> Result<(), Failure> {
-        let state = self.0.state.lock();
-        self.check_rest(&state)?;
-        match state.breaker.state(Instant::now()) {
-            State::Open => {
-                let wait = state.breaker.clone().admit(Instant::now()).err().unwrap_or_default();
-                Err(self.open(wait))
-            }
-            State::Closed | State::HalfOpen => Ok(()),
-        }
-    }
-
-    fn check_rest(&self, state: &Machines) -> Result<(), Failure> {
-        let left = state.rest.left(Instant::now());
-        match left.is_zero() {
-            true => Ok(()),
-            false => {
-                let text = format!("The worker {} asked for a rest.", self.0.worker);
-                Err(Failure::new(Code::RateLimited, text).with_retry_after(left))
+    /// Tells the adaptive limit of a call, if there is one, and obeys it.
+    fn adapt(&self, machines: &mut Machines, tell: impl FnOnce(&mut Adaptive)) {
+        if let Some(adaptive) = &mut machines.adaptive {
+            let before = adaptive.limit();
+            tell(adaptive);
+            if adaptive.limit() != before {
+                self.0.slots.resize(adaptive.limit());
             }
         }
     }
 
-    fn open(&self, wait: Duration) -> Failure {
-        let text = format!(
-            "The worker {} is not called for now, since its last calls failed.",
-            self.0.worker
-        );
-        Failure::new(Code::BreakerOpen, text).with_retry_after(wait.max(Duration::from_secs(1)))
-    }
-
-    fn report(&self, call: Admission, outcome: Outcome, silent: bool) {
-        let mut state = self.0.state.lock();
-        if outcome == Outcome::Success {
-            state.rest.reset();
-            state.silent = 0;
-        } else if state.breaker.awaits(call) {
-            state.silent = state.silent.saturating_add(u32::from(silent));
-        }
-        let hung = state.silent >= SILENT_CALLS && self.0.config.circuit_breaker_threshold > 0;
-        self.with_transitions(&mut state, |machines, now| {
-            let rng = &mut machines.rng;
-            if hung {
-                // As if it had failed as often as it takes.
-                for _ in 0..self.0.config.circuit_breaker_threshold {
-                    machines.breaker.report(call, Outcome::Failure, now, rng);
-                }
-            } else {
-                machines.breaker.report(call, outcome, now, rng);
-            }
-        });
-    }
-
-    fn broke_off(&self, call: Admission) {
-        let mut state = self.0.state.lock();
-        self.with_transitions(&mut state, |machines, now| {
-            machines.breaker.broke_off(call, now, &mut machines.rng);
-        });
-    }
-
-    fn observe(&self, state: &mut Machines, now: Instant) {
-        let state_now = state.breaker.state(now);
-        if std::mem::replace(&mut state.seen, state_now) != state_now {
-            state.silent = 0;
-            self.0.metrics.changed(state_now);
-        }
-    }
-
-    /// Counts the transitions that the clock and a step bring.
-    fn with_transitions<T>(&self, state: &mut Machines, step: impl FnOnce(&mut Machines, Instant) -> T) -> T {
-        let now = Instant::now();
-        self.observe(state, now);
-        let result = step(state, now);
-        self.observe(state, now);
+    /// Lets the machines do a step, and notes the changes that it and the clock have brought.
+    fn step<T>(&self, step: impl FnOnce(&mut Machines, Instant) -> T) -> T {
+        let (mut machines, now) = (self.0.machines.lock(), Instant::now());
+        self.observe(&mut machines, now);
+        let result = step(&mut machines, now);
+        self.observe(&mut machines, now);
         result
+    }
+
+    fn observe(&self, machines: &mut Machines, now: Instant) {
+        let seen = (machines.breaker.state(now), machines.breaker.last_cause(now));
+        let before = std::mem::replace(&mut machines.seen, seen);
+        if let (to, Some(cause)) = seen
+            && before != seen
+        {
+            let from = before.0;
+            let change = Change {
+                at: now,
+                from,
+                to,
+                cause,
+            };
+            machines.history.push(change);
+            self.0.metrics.changed(cause);
+        }
     }
 }
 
@@ -193,69 +275,6 @@ impl fmt::Debug for Guard {
         f.debug_struct("Guard")
             .field("worker", &self.0.worker)
             .field("state", &self.state())
-            .finish_non_exhaustive()
-    }
-}
-
-// === impl Permit ===
-
-impl Permit {
-    /// The call has reached its first token.
-    pub fn first_token(&mut self) {
-        self.tell(Outcome::Success, false);
-    }
-
-    /// The call has failed, before its first token or after it. What comes back is for the client: after a 429 it says how
-    /// long the worker rests, also where the worker did not.
-    pub fn failed(&mut self, failure: Failure) -> Failure {
-        self.settle(&failure);
-        match failure.code() {
-            Code::RateLimited => self.rest(failure),
-            _ => failure,
-        }
-    }
-
-    fn rest(&self, failure: Failure) -> Failure {
-        let (mut state, now) = (self.guard.0.state.lock(), Instant::now());
-        state.rest.begin(failure.retry_after(), now);
-        failure.with_retry_after(state.rest.left(now))
-    }
-
-    fn settle(&mut self, failure: &Failure) {
-        let outcome = Outcome::from(failure);
-        match self.told {
-            None => {
-                let given_up = matches!(failure.code(), Code::Cancelled | Code::DeadlineExceeded);
-                self.tell(outcome, given_up || outcome == Outcome::Failure);
-            }
-            Some(Outcome::Success) if outcome == Outcome::Failure => {
-                self.told = Some(outcome);
-                self.guard.broke_off(self.call);
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// `silent` says that the worker was asked and not heard.
-    fn tell(&mut self, outcome: Outcome, silent: bool) {
-        if self.told.is_none() {
-            self.told = Some(outcome);
-            self.guard.report(self.call, outcome, silent);
-        }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.tell(Outcome::Neutral, true);
-    }
-}
-
-impl fmt::Debug for Permit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit")
-            .field("worker", &self.guard.0.worker)
-            .field("told", &self.told)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,5 @@
-//! What stands around one call: a breaker, a rest after 429, a slot, and retries with backoff before the first token.
+//! What stands around one call: a breaker, a rest after 429, a rate limit, a slot, and retries with backoff and a budget
+//! before the first token.
 //!
 //! The machines are pure: they take `now` and chance as arguments. Thin shells lock them and hand out permits that settle
 //! themselves when dropped, so counts return to zero whatever way a call ends.
@@ -7,22 +8,35 @@
     allow(clippy::arithmetic_side_effects, reason = "an overflow in a test shall end it")
 )]
 
+mod adaptive;
 mod backoff;
 mod breaker;
 mod config;
 mod guard;
+mod history;
 mod metrics;
 mod outcome;
+mod pass;
+mod rate_limit;
 mod rest;
 mod retry;
+mod retry_budget;
 mod slots;
+mod state;
+mod window;
 
+pub use adaptive::Adaptive;
 pub use backoff::Backoff;
-pub use breaker::{Breaker, State};
+pub use breaker::Breaker;
 pub use config::Config;
-pub use guard::{Guard, Permit};
+pub use guard::{Guard, Permit, View};
+pub use history::Change;
 pub use metrics::Metrics;
 pub use outcome::Outcome;
+pub use pass::{Pass, Refusal};
+pub use rate_limit::RateLimit;
 pub use rest::Rest;
 pub use retry::{Attempts, Pause};
+pub use retry_budget::RetryBudget;
 pub use slots::{Slot, Slots};
+pub use state::{Cause, State};

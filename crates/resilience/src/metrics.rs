@@ -1,6 +1,6 @@
-//! What breakers, slots and retries show, by worker.
+//! What breakers and slots show, by worker.
 
-use crate::{Guard, State};
+use crate::{Cause, Guard};
 use parking_lot::Mutex;
 use prometheus::{
     IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
@@ -10,20 +10,17 @@ use prometheus::{
 use std::{fmt, sync::Arc};
 
 /// `orchestrator_breaker_state`, `orchestrator_breaker_transitions_total`, `orchestrator_worker_in_flight` and
-/// `orchestrator_retries_total`.
+/// `orchestrator_worker_free_slots`.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     transitions: IntCounterVec,
-    retries: IntCounterVec,
     live: Live,
 }
 
 /// The counters of one worker.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerMetrics {
-    closed: IntCounter,
-    half_open: IntCounter,
-    open: IntCounter,
+    transitions: Vec<(Cause, IntCounter)>,
 }
 
 /// What is read when somebody looks: a breaker's state is a function of the clock.
@@ -31,6 +28,7 @@ pub(crate) struct WorkerMetrics {
 struct Live {
     state: IntGaugeVec,
     in_flight: IntGaugeVec,
+    free: IntGaugeVec,
     guards: Arc<Mutex<Vec<Guard>>>,
 }
 
@@ -41,43 +39,38 @@ impl Metrics {
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let transitions = Opts::new(
             "orchestrator_breaker_transitions_total",
-            "Changes of a worker's breaker, by new state",
-        );
-        let retries = Opts::new(
-            "orchestrator_retries_total",
-            "Calls that were made again, by what had failed",
+            "Changes of a worker's breaker, by new state and cause",
         );
         let state = Opts::new(
             "orchestrator_breaker_state",
             "A worker's breaker: 0 closed, 1 half-open, 2 open",
         );
         let in_flight = Opts::new("orchestrator_worker_in_flight", "Calls that a worker is answering");
+        let free = Opts::new(
+            "orchestrator_worker_free_slots",
+            "Calls that a worker could take beside those that it is answering",
+        );
         let metrics = Metrics {
-            transitions: IntCounterVec::new(transitions, &["worker", "to"])?,
-            retries: IntCounterVec::new(retries, &["worker", "reason"])?,
+            transitions: IntCounterVec::new(transitions, &["worker", "to", "cause"])?,
             live: Live {
                 state: IntGaugeVec::new(state, &["worker"])?,
                 in_flight: IntGaugeVec::new(in_flight, &["worker"])?,
+                free: IntGaugeVec::new(free, &["worker"])?,
                 guards: Arc::default(),
             },
         };
         registry.register(Box::new(metrics.transitions.clone()))?;
-        registry.register(Box::new(metrics.retries.clone()))?;
         registry.register(Box::new(metrics.live.clone()))?;
         Ok(metrics)
     }
 
-    /// Counts a call that is made again because of `reason`.
-    pub fn retried(&self, worker: &str, reason: &str) {
-        self.retries.with_label_values(&[worker, reason]).inc();
-    }
-
     pub(crate) fn worker(&self, worker: &str) -> WorkerMetrics {
-        let to = |state: State| self.transitions.with_label_values(&[worker, state.as_str()]);
+        let transitions = Cause::ALL.into_iter().map(|cause| {
+            let labels = [worker, cause.leads_to().as_str(), cause.as_str()];
+            (cause, self.transitions.with_label_values(&labels))
+        });
         WorkerMetrics {
-            closed: to(State::Closed),
-            half_open: to(State::HalfOpen),
-            open: to(State::Open),
+            transitions: transitions.collect(),
         }
     }
 
@@ -89,11 +82,10 @@ impl Metrics {
 // === impl WorkerMetrics ===
 
 impl WorkerMetrics {
-    pub(crate) fn changed(&self, to: State) {
-        match to {
-            State::Closed => self.closed.inc(),
-            State::HalfOpen => self.half_open.inc(),
-            State::Open => self.open.inc(),
+    pub(crate) fn changed(&self, why: Cause) {
+        let counter = self.transitions.iter().find(|(cause, _)| *cause == why);
+        if let Some((_, counter)) = counter {
+            counter.inc();
         }
     }
 }
@@ -102,22 +94,24 @@ impl WorkerMetrics {
 
 impl Collector for Live {
     fn desc(&self) -> Vec<&Desc> {
-        self.state.desc().into_iter().chain(self.in_flight.desc()).collect()
+        self.families().into_iter().flat_map(Collector::desc).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         for guard in self.guards.lock().iter() {
-            let label = [guard.worker()];
+            let (label, slots) = ([guard.worker()], guard.slots());
             self.state.with_label_values(&label).set(guard.state().as_gauge());
-            self.in_flight
-                .with_label_values(&label)
-                .set(i64::try_from(guard.slots().taken()).unwrap_or(i64::MAX));
+            self.in_flight.with_label_values(&label).set(count(slots.taken()));
+            self.free.with_label_values(&label).set(count(slots.free()));
         }
-        self.state
-            .collect()
-            .into_iter()
-            .chain(self.in_flight.collect())
-            .collect()
+        self.families().into_iter().flat_map(Collector::collect).collect()
+    }
+}
+
+impl Live {
+    fn families(&self) -> [&IntGaugeVec; 3] {
+        [&self.state, &self.in_flight, &self.free]
     }
 }
 

@@ -9,7 +9,11 @@ pub enum Outcome {
     Success,
     /// It does not.
     Failure,
-    /// Nothing: the caller's own fault, a rate limit, or an end that the client or the deadline brought about.
+    /// It is busy: it answered 429. Neither a success nor a failure, but counted.
+    RateLimited,
+    /// Nobody waited for it: the client left or the deadline passed. Says nothing, unless it goes on and on.
+    GivenUp,
+    /// Nothing: the caller's own fault.
     Neutral,
 }
 
@@ -26,6 +30,8 @@ impl From<&Failure> for Outcome {
             | Code::UpstreamRedirected
             | Code::FirstTokenTimeout
             | Code::IdleTimeout => Outcome::Failure,
+            Code::RateLimited => Outcome::RateLimited,
+            Code::Cancelled | Code::DeadlineExceeded => Outcome::GivenUp,
             _ => Outcome::Neutral,
         }
     }

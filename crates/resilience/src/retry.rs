@@ -43,6 +43,11 @@ impl Attempts {
         self.made = self.made.saturating_add(1);
     }
 
+    /// Calls that may still be made.
+    pub fn left(&self) -> u32 {
+        self.allowed.saturating_sub(self.made)
+    }
+
     /// Calls made so far.
     pub fn made(&self) -> u32 {
         self.made

@@ -7,7 +7,7 @@
 
 use expect_test::expect;
 use orchestrator_core::{Code, Failure};
-use orchestrator_resilience::{Config, Guard, Metrics, State};
+use orchestrator_resilience::{Config, Guard, Metrics, Pass, State};
 use prometheus::{Registry, TextEncoder};
 use rand::{SeedableRng, rngs::StdRng};
 use std::time::Duration;
@@ -31,35 +31,36 @@ fn shown(registry: &Registry) -> String {
 
 async fn fail(guard: &Guard) {
     guard
-        .admit()
+        .admit(Pass::Usual)
         .await
         .unwrap()
         .failed(Failure::new(Code::UpstreamConnect, "refused"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_worker_shows_its_calls_its_breaker_and_its_retries() {
+async fn each_worker_shows_its_calls_and_its_breaker() {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).unwrap();
     let [bad, good] = ["bad", "good"].map(|worker| guard(worker, &metrics));
-    let running = good.admit().await.unwrap();
+    let running = good.admit(Pass::Usual).await.unwrap();
     fail(&bad).await;
-    metrics.retried("bad", Code::UpstreamConnect.as_str());
     expect![[r#"
         orchestrator_breaker_state{worker="bad"} 2
-        orchestrator_breaker_transitions_total{to="open",worker="bad"} 1
-        orchestrator_retries_total{reason="upstream_connect",worker="bad"} 1
+        orchestrator_breaker_transitions_total{cause="failures_in_row",to="open",worker="bad"} 1
+        orchestrator_worker_free_slots{worker="bad"} 2
+        orchestrator_worker_free_slots{worker="good"} 1
         orchestrator_worker_in_flight{worker="good"} 1
     "#]]
     .assert_eq(&shown(&registry));
     drop(running);
     tokio::time::advance(Duration::from_secs(12)).await;
-    bad.admit().await.unwrap().first_token();
+    bad.admit(Pass::Usual).await.unwrap().first_token();
     expect![[r#"
-        orchestrator_breaker_transitions_total{to="closed",worker="bad"} 1
-        orchestrator_breaker_transitions_total{to="half_open",worker="bad"} 1
-        orchestrator_breaker_transitions_total{to="open",worker="bad"} 1
-        orchestrator_retries_total{reason="upstream_connect",worker="bad"} 1
+        orchestrator_breaker_transitions_total{cause="elapsed",to="half_open",worker="bad"} 1
+        orchestrator_breaker_transitions_total{cause="failures_in_row",to="open",worker="bad"} 1
+        orchestrator_breaker_transitions_total{cause="probes_served",to="closed",worker="bad"} 1
+        orchestrator_worker_free_slots{worker="bad"} 2
+        orchestrator_worker_free_slots{worker="good"} 2
     "#]]
     .assert_eq(&shown(&registry));
 }
@@ -79,7 +80,7 @@ async fn looking_changes_nothing() {
         );
     }
     assert_eq!(guard.state(), State::HalfOpen);
-    let probes: Vec<_> = futures_util::future::join_all((0..2).map(|_| guard.admit())).await;
+    let probes: Vec<_> = futures_util::future::join_all((0..2).map(|_| guard.admit(Pass::Usual))).await;
     assert!(probes.iter().all(Result::is_ok), "no look took a probe's place");
 }
 
@@ -98,13 +99,13 @@ async fn a_refusal_names_the_worker_and_says_when_to_come_back() {
     let metrics = Metrics::register(&Registry::new()).unwrap();
     let guard = guard("mine", &metrics);
     fail(&guard).await;
-    let refusal = guard.admit().await.unwrap_err();
+    let refusal = guard.failure(guard.admit(Pass::Usual).await.unwrap_err());
     assert_eq!(
         refusal.public(),
         "The worker mine is not called for now, since its last calls failed."
     );
     let wait = refusal.retry_after().unwrap();
     tokio::time::advance(wait).await;
-    let probe = guard.admit().await;
+    let probe = guard.admit(Pass::Usual).await;
     assert!(probe.is_ok(), "who comes when it was told is let in");
 }

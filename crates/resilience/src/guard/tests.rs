@@ -1,9 +1,10 @@
+mod passes;
 mod permits;
 mod silence;
 mod timelines;
 
 use super::*;
-use prometheus::Registry;
+use prometheus::{Registry, proto::Metric};
 use rand::SeedableRng;
 
 fn guard(config: Config, slots: usize) -> (Guard, Registry) {
@@ -19,6 +20,7 @@ fn quick() -> Config {
     Config {
         circuit_breaker_threshold: 2,
         circuit_breaker_timeout_s: 10,
+        failure_rate: 0.0,
         ..Config::default()
     }
 }
@@ -32,24 +34,21 @@ fn limited(seconds: u64) -> Failure {
 }
 
 async fn fail(guard: &Guard) {
-    guard.admit().await.unwrap().failed(broken());
+    guard.admit(Pass::Usual).await.unwrap().failed(broken());
 }
 
 async fn refused(guard: &Guard) -> Failure {
-    guard.admit().await.expect_err("the guard refuses")
+    let refusal = guard.admit(Pass::Usual).await.expect_err("the guard refuses");
+    guard.failure(refusal)
 }
 
-/// A gauge or counter of the worker, by the label that tells it apart.
+/// The sum of the worker's gauges or counters with this label.
 fn shown(registry: &Registry, name: &str, label: &str) -> f64 {
     let families = registry.gather();
     let family = families.iter().find(|family| family.name() == name).unwrap();
-    let metric = family
-        .get_metric()
-        .iter()
-        .find(|metric| metric.get_label().iter().any(|pair| pair.value() == label));
-    metric.map_or(0.0, |metric| {
-        metric.get_gauge().get_value() + metric.get_counter().get_value()
-    })
+    let has_label = |metric: &&Metric| metric.get_label().iter().any(|pair| pair.value() == label);
+    let value = |metric: &Metric| metric.get_gauge().get_value() + metric.get_counter().get_value();
+    family.get_metric().iter().filter(has_label).map(value).sum()
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,8 +66,8 @@ async fn failures_open_the_breaker_and_the_clock_lets_a_probe_through() {
         1.0,
         "the state follows the clock without traffic"
     );
-    guard.admit().await.unwrap().first_token();
-    guard.admit().await.unwrap().first_token();
+    guard.admit(Pass::Usual).await.unwrap().first_token();
+    guard.admit(Pass::Usual).await.unwrap().first_token();
     assert_eq!(
         (guard.state(), shown(&registry, "orchestrator_breaker_state", "w")),
         (State::Closed, 0.0)
@@ -85,7 +84,7 @@ async fn failures_open_the_breaker_and_the_clock_lets_a_probe_through() {
 #[tokio::test(start_paused = true)]
 async fn a_permit_that_is_dropped_is_neutral_and_gives_slot_and_place_back() {
     let (guard, registry) = guard(quick(), 1);
-    let permit = guard.admit().await.unwrap();
+    let permit = guard.admit(Pass::Usual).await.unwrap();
     assert_eq!(shown(&registry, "orchestrator_worker_in_flight", "w"), 1.0);
     drop(permit);
     assert_eq!((guard.slots().taken(), guard.state()), (0, State::Closed));
@@ -93,7 +92,12 @@ async fn a_permit_that_is_dropped_is_neutral_and_gives_slot_and_place_back() {
     fail(&guard).await;
     tokio::time::advance(Duration::from_secs(12)).await;
     for _ in 0..10 {
-        drop(guard.admit().await.expect("a probe that is cancelled frees its place"));
+        drop(
+            guard
+                .admit(Pass::Usual)
+                .await
+                .expect("a probe that is cancelled frees its place"),
+        );
     }
     assert_eq!(guard.state(), State::HalfOpen);
 }
@@ -107,7 +111,7 @@ async fn a_stream_that_breaks_later_counts_once() {
         },
         4,
     );
-    let mut permit = guard.admit().await.unwrap();
+    let mut permit = guard.admit(Pass::Usual).await.unwrap();
     permit.first_token();
     permit.failed(Failure::new(Code::UpstreamTruncated, "cut"));
     assert_eq!(guard.state(), State::Open);
@@ -117,7 +121,7 @@ async fn a_stream_that_breaks_later_counts_once() {
 async fn a_worker_that_asks_for_a_rest_gets_it_and_its_breaker_stays_closed() {
     let (guard, _) = guard(quick(), 4);
     for _ in 0..5 {
-        guard.admit().await.unwrap().failed(limited(3));
+        guard.admit(Pass::Usual).await.unwrap().failed(limited(3));
         let refusal = refused(&guard).await;
         assert_eq!(
             (refusal.code(), refusal.retry_after()),
@@ -134,12 +138,12 @@ async fn a_client_hears_how_long_the_worker_rests() {
     let (guard, _) = guard(Config::default(), 9);
     let mut permits = Vec::new();
     for _ in 0..3 {
-        permits.push(guard.admit().await.unwrap());
+        permits.push(guard.admit(Pass::Usual).await.unwrap());
     }
     let mut told = |failure| permits.pop().unwrap().failed(failure).retry_after();
     let seconds = |seconds| Some(Duration::from_secs(seconds));
     assert_eq!(told(Failure::new(Code::RateLimited, "429")), seconds(1));
     assert_eq!(told(limited(3)), seconds(3));
     assert_eq!(told(limited(1)), seconds(3), "the longer rest stands");
-    assert_eq!(guard.admit().await.unwrap_err().retry_after(), seconds(3));
+    assert_eq!(refused(&guard).await.retry_after(), seconds(3));
 }

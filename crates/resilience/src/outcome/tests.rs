@@ -1,30 +1,33 @@
 use super::*;
+use expect_test::expect;
 
 #[test]
-fn only_what_the_worker_did_wrong_counts_against_it() {
-    let failures: Vec<&str> = Code::ALL
-        .into_iter()
-        .filter(|code| Outcome::from(&Failure::new(*code, "")) == Outcome::Failure)
-        .map(Code::as_str)
-        .collect();
-    let expected = [
-        "upstream_credentials",
-        "upstream_redirected",
-        "upstream_connect",
-        "upstream_error",
-        "upstream_protocol",
-        "upstream_truncated",
-        "first_token_timeout",
-        "idle_timeout",
-    ];
-    assert_eq!(failures, expected);
-}
-
-#[test]
-fn no_failure_is_a_success() {
-    assert!(
-        Code::ALL
-            .into_iter()
-            .all(|code| Outcome::from(&Failure::new(code, "")) != Outcome::Success)
+fn each_code_says_one_thing_about_the_worker_and_none_that_it_serves() {
+    let told = |what: Outcome| {
+        let is = |code: &Code| Outcome::from(&Failure::new(*code, "")) == what;
+        let codes = Code::ALL.into_iter().filter(is);
+        codes.map(|code| format!("{}\n", code.as_str())).collect::<String>()
+    };
+    expect![[r#"
+        upstream_credentials
+        upstream_redirected
+        upstream_connect
+        upstream_error
+        upstream_protocol
+        upstream_truncated
+        first_token_timeout
+        idle_timeout
+    "#]]
+    .assert_eq(&told(Outcome::Failure));
+    assert_eq!(
+        told(Outcome::RateLimited),
+        "rate_limit_exceeded\n",
+        "a 429 is no success, and no failure"
     );
+    expect![[r#"
+        deadline_exceeded
+        cancelled
+    "#]]
+    .assert_eq(&told(Outcome::GivenUp));
+    assert_eq!(told(Outcome::Success), "");
 }

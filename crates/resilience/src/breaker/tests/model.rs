@@ -1,4 +1,4 @@
-//! The breaker against a model of another make, which keeps what was reported and counts it anew each time.
+//! The breaker against a model of another make, which keeps all that was reported and counts it anew each time.
 
 use super::*;
 
@@ -9,7 +9,7 @@ struct Model {
     /// How often it has changed.
     era: usize,
     phase: Phase,
-    reports: Vec<Outcome>,
+    reports: Vec<Report>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,21 +26,27 @@ enum Phase {
     },
 }
 
-/// A call that was let through, and what it has reported last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Report {
+    Heard,
+    Ended { outcome: Outcome, heard: bool, at: Instant },
+}
+
+/// A call that was let through.
 #[derive(Debug)]
 struct Call {
     admission: Admission,
     era: usize,
     probe: bool,
-    said: Option<Outcome>,
+    heard: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Pass(Duration),
     Ask,
+    Hear(usize),
     End(usize, Outcome),
-    BreakOff(usize),
 }
 
 impl Model {
@@ -86,27 +92,70 @@ impl Model {
         }
     }
 
-    fn report(&mut self, era: usize, outcome: Outcome, now: Instant) {
+    fn ends(&self) -> impl DoubleEndedIterator<Item = (Outcome, Instant)> {
+        self.reports.iter().filter_map(|report| match report {
+            Report::Ended { outcome, at, .. } => Some((*outcome, *at)),
+            Report::Heard => None,
+        })
+    }
+
+    fn is_silent(&self) -> bool {
+        let since_heard = self.reports.iter().rev().take_while(|report| **report != Report::Heard);
+        let in_vain = since_heard.filter(|report| {
+            matches!(
+                report,
+                Report::Ended {
+                    outcome: Failure | GivenUp,
+                    heard: false,
+                    ..
+                }
+            )
+        });
+        self.config.circuit_breaker_threshold > 0 && in_vain.count() >= 20
+    }
+
+    fn is_too_bad(&self, now: Instant) -> bool {
+        let config = &self.config;
+        let decided = self
+            .ends()
+            .rev()
+            .filter(|(outcome, _)| matches!(outcome, Success | Failure));
+        let run = decided.take_while(|(outcome, _)| *outcome == Failure).count();
+        let counted = self
+            .ends()
+            .filter(|(outcome, _)| matches!(outcome, Success | Failure | RateLimited));
+        let last = counted.rev().take(config.window_calls as usize);
+        let seen: Vec<Outcome> = last
+            .filter(|(_, at)| now - *at <= Duration::from_secs(config.window_s))
+            .map(|(outcome, _)| outcome)
+            .collect();
+        let count = |what: Outcome| seen.iter().filter(|outcome| **outcome == what).count() as f64;
+        let least = f64::from(config.min_calls.min(config.window_calls));
+        let (decided, all) = (count(Success) + count(Failure), seen.len() as f64);
+        let threshold = config.circuit_breaker_threshold as usize;
+        (threshold > 0 && run >= threshold)
+            || self.is_silent()
+            || (config.failure_rate > 0.0 && decided >= least && count(Failure) / decided >= config.failure_rate)
+            || (config.rate_limit_rate > 0.0 && all >= least && count(RateLimited) / all >= config.rate_limit_rate)
+    }
+
+    fn report(&mut self, era: usize, report: Report, now: Instant) {
         if era != self.era {
             return;
         }
-        self.reports.push(outcome);
-        let told = |what: Outcome| self.reports.iter().filter(|said| **said == what).count();
+        self.reports.push(report);
+        let ended = matches!(report, Report::Ended { .. });
+        let successes = self.reports.iter().filter(|report| **report == Report::Heard).count();
         match self.phase {
             Phase::Open { .. } => panic!("nobody is let through while it is open"),
-            Phase::Closed => {
-                let of_note = self.reports.iter().rev().filter(|said| **said != Outcome::Neutral);
-                let run = of_note.take_while(|said| **said == Outcome::Failure).count();
-                let threshold = self.config.circuit_breaker_threshold as usize;
-                if threshold > 0 && run >= threshold {
-                    self.open(Duration::from_secs(self.config.circuit_breaker_timeout_s), now);
-                }
+            Phase::Closed if ended && self.is_too_bad(now) => {
+                self.open(Duration::from_secs(self.config.circuit_breaker_timeout_s), now);
             }
-            Phase::HalfOpen { held } if told(Outcome::Failure) > 0 => self.open(held * 2, now),
-            Phase::HalfOpen { .. } if told(Outcome::Success) >= self.config.close_after as usize => {
-                self.enter(Phase::Closed);
+            Phase::HalfOpen { held } if self.ends().any(|(outcome, _)| outcome == Failure) || self.is_silent() => {
+                self.open(held * 2, now);
             }
-            Phase::HalfOpen { .. } => {}
+            Phase::HalfOpen { .. } if successes >= self.config.close_after as usize => self.enter(Phase::Closed),
+            Phase::Closed | Phase::HalfOpen { .. } => {}
         }
     }
 }
@@ -116,7 +165,7 @@ fn happen(event: Event, world: &mut World, model: &mut Model, calls: &mut Vec<Ca
     match event {
         Event::Pass(pause) => world.now += pause,
         Event::Ask => {
-            let is_out = |call: &&Call| call.probe && call.era == model.era && call.said.is_none();
+            let is_out = |call: &&Call| call.probe && call.era == model.era && !call.heard;
             let probes = calls.iter().filter(is_out).count();
             let admitted = world.admit();
             prop_assert_eq!(admitted.is_ok(), model.lets_through(probes));
@@ -125,60 +174,75 @@ fn happen(event: Event, world: &mut World, model: &mut Model, calls: &mut Vec<Ca
                 admission,
                 era,
                 probe,
-                said: None,
+                heard: false,
             }));
         }
-        Event::End(at, outcome) => {
-            if let Some(call) = calls.iter_mut().filter(|call| call.said.is_none()).nth(at) {
-                call.said = Some(outcome);
-                world.report(call.admission, outcome);
-                model.report(call.era, outcome, world.now);
+        Event::Hear(at) => {
+            if let Some(call) = calls.iter_mut().filter(|call| !call.heard).nth(at) {
+                call.heard = true;
+                world.hear(&mut call.admission);
+                model.report(call.era, Report::Heard, world.now);
             }
         }
-        Event::BreakOff(at) => {
-            let mut served = calls.iter_mut().filter(|call| call.said == Some(Outcome::Success));
-            if let Some(call) = served.nth(at) {
-                call.said = Some(Outcome::Failure);
-                world.breaker.broke_off(call.admission, world.now, &mut world.rng);
-                model.report(call.era, Outcome::Failure, world.now);
+        Event::End(at, outcome) if at < calls.len() => {
+            let call = calls.remove(at);
+            if outcome == Success && !call.heard {
+                model.report(call.era, Report::Heard, world.now);
             }
+            let heard = call.heard || outcome == Success;
+            world.end(call.admission, outcome);
+            model.report(
+                call.era,
+                Report::Ended {
+                    outcome,
+                    heard,
+                    at: world.now,
+                },
+                world.now,
+            );
         }
+        Event::End(..) => {}
     }
     Ok(())
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let outcome = prop_oneof![
-        2 => Just(Outcome::Failure),
-        2 => Just(Outcome::Success),
-        1 => Just(Outcome::Neutral)
-    ];
     let seconds = prop_oneof![4 => 0_u64..4, 2 => 4_u64..40, 1 => Just(1_000_000)];
     prop_oneof![
-        2 => (seconds, 0_u32..1_000_000_000).prop_map(|(s, nanos)| Event::Pass(Duration::new(s, nanos))),
-        4 => Just(Event::Ask),
+        1 => (seconds, 0_u32..1_000_000_000).prop_map(|(s, nanos)| Event::Pass(Duration::new(s, nanos))),
+        5 => Just(Event::Ask),
         // Low places are old calls, so results that come late are common.
-        4 => (0_usize..4, outcome).prop_map(|(at, outcome)| Event::End(at, outcome)),
-        1 => (0_usize..3).prop_map(Event::BreakOff),
+        2 => (0_usize..4).prop_map(Event::Hear),
+        4 => (0_usize..4, any_outcome()).prop_map(|(at, outcome)| Event::End(at, outcome)),
     ]
 }
 
 fn any_config() -> impl Strategy<Value = Config> {
-    (0_u32..4, 1_u64..20, 1_u32..4, 1_u32..4, 1_u64..60).prop_map(|(threshold, timeout, probes, close, max)| Config {
-        circuit_breaker_threshold: threshold,
-        circuit_breaker_timeout_s: timeout,
-        half_open_probes: probes,
-        close_after: close,
-        open_max_s: max,
-        ..Config::default()
-    })
+    let opening = (0_u32..4, 1_u64..20, 1_u32..4, 1_u32..4, 1_u64..60);
+    let rates = prop::sample::select(vec![0.0, 0.3, 0.5, 1.0]);
+    let window = (rates.clone(), rates, 1_u32..12, 1_u64..30, 1_u32..8);
+    (opening, window).prop_map(
+        |((threshold, timeout, probes, close, max), (failures, limits, calls, age, least))| Config {
+            circuit_breaker_threshold: threshold,
+            circuit_breaker_timeout_s: timeout,
+            half_open_probes: probes,
+            close_after: close,
+            open_max_s: max,
+            failure_rate: failures,
+            rate_limit_rate: limits,
+            window_calls: calls,
+            window_s: age,
+            min_calls: least,
+            ..Config::default()
+        },
+    )
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn it_does_what_the_model_does(config in any_config(), events in prop::collection::vec(any_event(), 0..150)) {
+    fn it_does_what_the_model_does(config in any_config(), events in prop::collection::vec(any_event(), 0..200)) {
         let mut world = World::new(config.clone());
         let mut model = Model { config, era: 0, phase: Phase::Closed, reports: Vec::new() };
         let mut calls = Vec::new();

@@ -31,7 +31,7 @@ const WAYS: [&str; 6] = [
 ];
 
 async fn end_call(guard: &Guard, way: &str) {
-    let mut permit = guard.admit().await.unwrap();
+    let mut permit = guard.admit(Pass::Usual).await.unwrap();
     match way {
         "dropped" => drop(permit),
         "rejected" => drop(permit.failed(Failure::new(Code::UpstreamRejected, "400"))),
@@ -74,7 +74,7 @@ async fn every_end_gives_slot_and_place_back() {
     for way in WAYS {
         end_call(&guard, way).await;
         assert_eq!(guard.slots().taken(), 0, "{way}");
-        let next = guard.admit().now_or_never();
+        let next = guard.admit(Pass::Usual).now_or_never();
         assert!(next.is_some_and(|next| next.is_ok()), "{way}");
         assert_eq!(guard.state(), State::HalfOpen, "{way} says nothing of the worker");
     }
@@ -83,14 +83,14 @@ async fn every_end_gives_slot_and_place_back() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_gives_its_place_back_at_its_first_token_and_its_slot_at_its_end() {
     let guard = half_open(2, 1).await;
-    let mut probe = guard.admit().await.unwrap();
+    let mut probe = guard.admit(Pass::Usual).await.unwrap();
     assert_eq!(
         refused(&guard).await.code(),
         Code::BreakerOpen,
         "the only place is taken"
     );
     probe.first_token();
-    let next = guard.admit().await.unwrap();
+    let next = guard.admit(Pass::Usual).await.unwrap();
     assert_eq!(guard.slots().taken(), 2);
     drop((probe, next));
     assert_eq!(guard.slots().taken(), 0);
@@ -99,7 +99,10 @@ async fn a_probe_gives_its_place_back_at_its_first_token_and_its_slot_at_its_end
 #[tokio::test(start_paused = true)]
 async fn a_long_stream_is_a_success_from_its_first_token_on() {
     let guard = half_open(4, 2).await;
-    let mut streams = [guard.admit().await.unwrap(), guard.admit().await.unwrap()];
+    let mut streams = [
+        guard.admit(Pass::Usual).await.unwrap(),
+        guard.admit(Pass::Usual).await.unwrap(),
+    ];
     streams.iter_mut().for_each(Permit::first_token);
     assert_eq!(guard.state(), State::Closed, "its length is no fault");
     tokio::time::advance(Duration::from_secs(3_600)).await;
@@ -109,19 +112,25 @@ async fn a_long_stream_is_a_success_from_its_first_token_on() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_permit_reports_again_counts_no_more() {
-    let (guard, _) = guard(quick(), 4);
-    let mut permit = guard.admit().await.unwrap();
+    let (guard, _) = guard(
+        Config {
+            circuit_breaker_threshold: 3,
+            ..quick()
+        },
+        4,
+    );
+    let mut permit = guard.admit(Pass::Usual).await.unwrap();
     for _ in 0..5 {
         permit.failed(broken());
         permit.first_token();
     }
-    assert_eq!(guard.state(), State::Closed, "one call is one failure");
-    let mut stream = guard.admit().await.unwrap();
+    let mut stream = guard.admit(Pass::Usual).await.unwrap();
     stream.first_token();
     for _ in 0..5 {
         stream.failed(broken());
     }
-    assert_eq!(guard.state(), State::Closed, "it broke off once");
+    drop((permit, stream));
+    assert_eq!(guard.state(), State::Closed, "two calls are two failures");
     fail(&guard).await;
     assert_eq!(guard.state(), State::Open);
 }
@@ -131,7 +140,7 @@ async fn failures_that_come_late_do_not_prolong_the_pause_and_successes_earn_no_
     let (guard, _) = guard(quick(), 20);
     let mut old = Vec::new();
     for _ in 0..10 {
-        old.push(guard.admit().await.unwrap());
+        old.push(guard.admit(Pass::Usual).await.unwrap());
     }
     fail(&guard).await;
     fail(&guard).await;
@@ -155,9 +164,9 @@ async fn a_burst_of_429_begins_one_rest_and_a_call_served_meanwhile_does_not_end
     let (guard, _) = guard(quick(), 20);
     let mut calls = Vec::new();
     for _ in 0..10 {
-        calls.push(guard.admit().await.unwrap());
+        calls.push(guard.admit(Pass::Usual).await.unwrap());
     }
-    let mut served = guard.admit().await.unwrap();
+    let mut served = guard.admit(Pass::Usual).await.unwrap();
     for call in &mut calls {
         call.failed(Failure::new(Code::RateLimited, "429"));
     }
@@ -170,9 +179,9 @@ async fn a_burst_of_429_begins_one_rest_and_a_call_served_meanwhile_does_not_end
 #[tokio::test(start_paused = true)]
 async fn a_refusal_waits_for_no_slot() {
     let (guard, _) = guard(quick(), 1);
-    let mut only = guard.admit().await.unwrap();
+    let mut only = guard.admit(Pass::Usual).await.unwrap();
     only.failed(limited(7));
-    let refusal = guard.admit().now_or_never().expect("an answer at once").unwrap_err();
+    let refusal = refused(&guard).now_or_never().expect("an answer at once");
     assert_eq!(
         (refusal.code(), refusal.retry_after()),
         (Code::RateLimited, Some(Duration::from_secs(7)))
@@ -185,8 +194,12 @@ async fn a_refusal_waits_for_no_slot() {
 }
 
 /// Lets a thousand callers on eight threads try at once; each keeps what it got until all have tried.
-fn race(guard: &Guard) -> Vec<Permit> {
-    let racer = || (0..125).filter_map(|_| guard.admit().now_or_never()?.ok()).collect();
+fn race(guard: &Guard, pass: Pass) -> Vec<Permit> {
+    let racer = || {
+        (0..125)
+            .filter_map(|_| guard.admit(pass).now_or_never()?.ok())
+            .collect()
+    };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(racer)).collect();
         threads
@@ -204,13 +217,33 @@ fn a_thousand_racers_at_a_half_open_breaker_make_as_many_probes_as_it_has_places
     };
     let (guard, _) = guard(config, 1_000);
     for _ in 0..2 {
-        guard.admit().now_or_never().unwrap().unwrap().failed(broken());
+        guard
+            .admit(Pass::Usual)
+            .now_or_never()
+            .unwrap()
+            .unwrap()
+            .failed(broken());
     }
     for _ in 0..20 {
-        let probes = race(&guard);
+        let probes = race(&guard, Pass::Usual);
         assert_eq!((probes.len(), guard.slots().taken()), (3, 3));
         drop(probes);
         assert_eq!((guard.state(), guard.slots().taken()), (State::HalfOpen, 0));
+    }
+}
+
+#[test]
+fn a_thousand_early_probes_at_an_open_breaker_are_as_many_as_it_has_places() {
+    let (guard, _) = guard(quick(), 1_000);
+    for _ in 0..2 {
+        guard.try_admit(Pass::Usual).unwrap().failed(broken());
+    }
+    for _ in 0..20 {
+        assert!(race(&guard, Pass::Usual).is_empty());
+        let probes = race(&guard, Pass::EarlyProbe);
+        assert_eq!((probes.len(), guard.slots().taken()), (3, 3));
+        drop(probes);
+        assert_eq!((guard.state(), guard.slots().taken()), (State::Open, 0));
     }
 }
 
@@ -224,7 +257,7 @@ fn a_thousand_racers_at_a_closed_breaker_take_as_many_slots_as_there_are() {
         95,
     );
     for _ in 0..20 {
-        let calls = race(&guard);
+        let calls = race(&guard, Pass::Usual);
         assert_eq!((calls.len(), guard.slots().taken()), (95, 95));
         drop(calls);
         assert_eq!(guard.slots().taken(), 0);
@@ -233,31 +266,43 @@ fn a_thousand_racers_at_a_closed_breaker_take_as_many_slots_as_there_are() {
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    Ask,
+    Ask(Pass),
     Token(usize),
     Fail(usize, Code),
     Drop(usize),
-    Pass(u64),
+    Wait(u64),
+    Force(u64),
+    Reset,
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let code = prop::sample::select(Code::ALL.to_vec());
+    let pass = prop::sample::select(vec![Pass::Usual, Pass::Usual, Pass::AsClosed, Pass::EarlyProbe]);
     prop_oneof![
-        4 => Just(Event::Ask),
-        2 => (0_usize..5).prop_map(Event::Token),
-        2 => (0_usize..5, code).prop_map(|(at, code)| Event::Fail(at, code)),
-        2 => (0_usize..5).prop_map(Event::Drop),
-        1 => (0_u64..20_000).prop_map(Event::Pass),
+        8 => pass.prop_map(Event::Ask),
+        4 => (0_usize..5).prop_map(Event::Token),
+        4 => (0_usize..5, code).prop_map(|(at, code)| Event::Fail(at, code)),
+        4 => (0_usize..5).prop_map(Event::Drop),
+        2 => (0_u64..20_000).prop_map(Event::Wait),
+        1 => (0_u64..300).prop_map(Event::Force),
+        1 => Just(Event::Reset),
     ]
 }
 
 async fn live(events: Vec<Event>) {
-    let (guard, registry) = guard(quick(), 4);
+    let config = Config {
+        failure_rate: 0.5,
+        min_calls: 3,
+        ..quick()
+    };
+    let (guard, registry) = guard(config, 4);
     let mut permits: Vec<Permit> = Vec::new();
     for event in events {
         match event {
-            Event::Ask => permits.extend(guard.admit().now_or_never().and_then(Result::ok)),
-            Event::Pass(millis) => tokio::time::advance(Duration::from_millis(millis)).await,
+            Event::Ask(pass) => permits.extend(guard.admit(pass).now_or_never().and_then(Result::ok)),
+            Event::Force(seconds) => guard.force_open(Duration::from_secs(seconds)),
+            Event::Reset => guard.reset(),
+            Event::Wait(millis) => tokio::time::advance(Duration::from_millis(millis)).await,
             Event::Token(at) => permits.get_mut(at).into_iter().for_each(Permit::first_token),
             Event::Fail(at, code) => {
                 let permit = permits.get_mut(at).into_iter();
@@ -270,13 +315,18 @@ async fn live(events: Vec<Event>) {
         assert_eq!(guard.slots().taken(), permits.len());
         let gauge = shown(&registry, "orchestrator_breaker_state", "w");
         assert_eq!(gauge as i64, guard.state().as_gauge());
+        let view = guard.view(Instant::now());
+        let is_open = view.state == State::Open;
+        assert_eq!((view.state, is_open), (guard.state(), !view.due.is_zero()));
+        assert_eq!(view.cause.is_none(), view.state == State::Closed);
+        assert!(view.running + view.free <= 4);
     }
     drop(permits);
     assert_eq!(shown(&registry, "orchestrator_worker_in_flight", "w"), 0.0);
     tokio::time::advance(Duration::from_secs(400)).await;
     for _ in 0..3 {
         guard
-            .admit()
+            .admit(Pass::Usual)
             .await
             .expect("a worker that is left alone comes back")
             .first_token();

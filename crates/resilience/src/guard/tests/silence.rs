@@ -2,9 +2,12 @@
 
 use super::*;
 
+/// As many calls in a row open a breaker if nobody heard of the worker.
+const SILENT_CALLS: u32 = 20;
+
 /// Ends a call before its first token in one of the ways in which nobody hears of the worker.
 async fn end_in_silence(guard: &Guard, way: usize) {
-    let mut permit = guard.admit().await.unwrap();
+    let mut permit = guard.admit(Pass::Usual).await.unwrap();
     match way % 3 {
         0 => drop(permit),
         1 => drop(permit.failed(Failure::new(Code::Cancelled, "the client left"))),
@@ -14,7 +17,7 @@ async fn end_in_silence(guard: &Guard, way: usize) {
 
 async fn answer_with(guard: &Guard, code: Code) {
     let failure = Failure::new(code, "").with_retry_after(Duration::ZERO);
-    guard.admit().await.unwrap().failed(failure);
+    guard.admit(Pass::Usual).await.unwrap().failed(failure);
 }
 
 #[tokio::test(start_paused = true)]
@@ -32,7 +35,7 @@ async fn one_first_token_ends_the_row_of_silent_calls() {
     let (guard, _) = guard(quick(), 4);
     for call in 0..100 {
         match call % 10 {
-            0 => guard.admit().await.unwrap().first_token(),
+            0 => guard.admit(Pass::Usual).await.unwrap().first_token(),
             _ => end_in_silence(&guard, call).await,
         }
     }
@@ -96,17 +99,17 @@ async fn calls_from_before_a_change_are_no_part_of_the_row() {
     let (guard, _) = guard(quick(), 100);
     let mut old = Vec::new();
     for _ in 0..50 {
-        old.push(guard.admit().await.unwrap());
+        old.push(guard.admit(Pass::Usual).await.unwrap());
     }
     fail(&guard).await;
     fail(&guard).await;
     tokio::time::advance(Duration::from_secs(12)).await;
-    let mut probe = guard.admit().await.unwrap();
+    let mut probe = guard.admit(Pass::Usual).await.unwrap();
     drop(old);
     probe.first_token();
     end_in_silence(&guard, 0).await;
     assert_eq!(guard.state(), State::HalfOpen);
-    guard.admit().await.unwrap().first_token();
+    guard.admit(Pass::Usual).await.unwrap().first_token();
     assert_eq!(guard.state(), State::Closed);
 }
 

@@ -10,10 +10,11 @@ async fn play(guard: &Guard, timeline: &Timeline, calls: &[(u64, &str)]) {
     let began = Instant::now();
     for (at, how) in calls {
         sleep_until(began + Duration::from_millis(*at)).await;
-        let mut permit = match guard.admit().await {
+        let mut permit = match guard.admit(Pass::Usual).await {
             Ok(permit) => permit,
-            Err(failure) => {
-                timeline.note(format_args!("{how}: refused, {}", failure.code().as_str()));
+            Err(refusal) => {
+                let code = guard.failure(refusal).code();
+                timeline.note(format_args!("{how}: refused, {}", code.as_str()));
                 continue;
             }
         };
@@ -105,10 +106,13 @@ async fn a_rest_doubles_until_the_worker_serves_and_a_stated_one_is_kept_to() {
 /// A caller who comes, holds its slot for so long if it gets one in time, and notes what becomes of it.
 async fn caller(guard: Guard, timeline: Timeline, name: &str, (comes, holds, patience): (u64, u64, u64)) {
     sleep(Duration::from_millis(comes)).await;
-    let admitted = tokio::time::timeout(Duration::from_millis(patience), guard.admit()).await;
+    let admitted = tokio::time::timeout(Duration::from_millis(patience), guard.admit(Pass::Usual)).await;
     match admitted {
         Err(_) => timeline.note(format_args!("{name}: gives up")),
-        Ok(Err(failure)) => timeline.note(format_args!("{name}: refused, {}", failure.code().as_str())),
+        Ok(Err(refusal)) => {
+            let code = guard.failure(refusal).code();
+            timeline.note(format_args!("{name}: refused, {}", code.as_str()));
+        }
         Ok(Ok(mut permit)) => {
             timeline.note(format_args!("{name}: begins"));
             sleep(Duration::from_millis(holds)).await;

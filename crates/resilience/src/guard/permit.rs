@@ -1,0 +1,127 @@
+//! The permit of one call. It rides inside the reply that it pays for and settles itself: at the first token a probe gives
+//! its place back; when the stream breaks later it reports a failure; dropped after a first token it was a success, dropped
+//! before it nobody has waited for it.
+
+use super::{Guard, Machines};
+use crate::{Config, Outcome, Slot, breaker::Admission};
+use orchestrator_core::{Code, Failure};
+use std::{fmt, time::Duration};
+use tokio::time::Instant;
+
+/// A call that was let through.
+pub struct Permit {
+    guard: Guard,
+    progress: Progress,
+    _slot: Slot,
+}
+
+/// How far a call has come.
+struct Progress {
+    /// None once its end was reported.
+    call: Option<Admission>,
+    began: Instant,
+    /// Calls that ran when it began, itself among them.
+    in_flight: usize,
+    /// How long the first token took.
+    first_token: Option<Duration>,
+}
+
+// === impl Permit ===
+
+impl Permit {
+    pub(super) fn new(guard: Guard, call: Admission, slot: Slot, now: Instant) -> Self {
+        let progress = Progress {
+            call: Some(call),
+            began: now,
+            in_flight: guard.slots().taken(),
+            first_token: None,
+        };
+        Permit {
+            guard,
+            progress,
+            _slot: slot,
+        }
+    }
+
+    /// The call has reached its first token.
+    pub fn first_token(&mut self) {
+        let Permit { guard, progress, .. } = self;
+        let (Some(call), None) = (&mut progress.call, progress.first_token) else {
+            return;
+        };
+        // Of calls that begin together the first does not see the others.
+        let in_flight = progress.in_flight.max(guard.slots().taken());
+        let began = progress.began;
+        guard.step(|machines, now| {
+            let waited = now.saturating_duration_since(began);
+            progress.first_token = Some(waited);
+            machines.rest.reset();
+            machines.breaker.first_token(call, now);
+            guard.adapt(machines, |adaptive| adaptive.heard((began, in_flight), waited, now));
+        });
+    }
+
+    /// The call has failed, before its first token or after it. What comes back is for the client: after a 429 it says how
+    /// long the worker rests, also where the worker did not.
+    pub fn failed(&mut self, failure: Failure) -> Failure {
+        let Permit { guard, progress, .. } = self;
+        let outcome = Outcome::from(&failure);
+        let is_late = matches!(failure.code(), Code::FirstTokenTimeout | Code::DeadlineExceeded);
+        let is_limited = outcome == Outcome::RateLimited;
+        guard.step(|machines, now| {
+            if progress.call.is_some() && (is_limited || is_late && progress.first_token.is_none()) {
+                guard.adapt(machines, |adaptive| adaptive.overloaded(progress.began, now));
+            }
+            progress.settle(outcome, guard.config(), machines, now);
+            if !is_limited {
+                return failure;
+            }
+            machines.rest.begin(failure.retry_after(), now);
+            failure.with_retry_after(machines.rest.left(now))
+        })
+    }
+
+    /// The call is not made after all, which says nothing of the worker.
+    pub fn unused(mut self) {
+        let Permit { guard, progress, .. } = &mut self;
+        guard.step(|machines, now| progress.settle(Outcome::Neutral, guard.config(), machines, now));
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let Permit { guard, progress, .. } = self;
+        if progress.call.is_some() {
+            guard.step(|machines, now| progress.settle(Outcome::GivenUp, guard.config(), machines, now));
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("worker", &self.guard.worker())
+            .field("first_token", &self.progress.first_token)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Progress ===
+
+impl Progress {
+    /// Reports the call's end, once.
+    fn settle(&mut self, outcome: Outcome, config: &Config, machines: &mut Machines, now: Instant) {
+        let Some(call) = self.call.take() else { return };
+        let outcome = match outcome {
+            // Whoever left after the first token was served.
+            Outcome::GivenUp | Outcome::Neutral if self.first_token.is_some() => Outcome::Success,
+            outcome => outcome,
+        };
+        // A wait without a first token is a lower bound, which says something only where it is too long already.
+        let waited = now.saturating_duration_since(self.began);
+        let is_too_long = waited >= Duration::from_millis(config.latency_p95_ms);
+        let in_vain = matches!(outcome, Outcome::Failure | Outcome::GivenUp) && is_too_long;
+        let wait = self.first_token.or_else(|| in_vain.then_some(waited));
+        machines.breaker.end(call, (outcome, wait), now, &mut machines.rng);
+    }
+}

@@ -1,0 +1,30 @@
+//! How a call asks to be let through, and why it is not.
+
+use std::time::Duration;
+
+/// How a call passes its worker's breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// As the breaker says.
+    #[default]
+    Usual,
+    /// As if it were closed, if a rate has opened it.
+    AsClosed,
+    /// As a probe before an open breaker is due to be half-open, unless an operator has opened it.
+    EarlyProbe,
+}
+
+/// Why a worker is not called, and for how long that stands as far as one can know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its breaker is open for so long.
+    Open(Duration),
+    /// Its breaker is half-open, and all places for probes are taken.
+    NoProbePlace,
+    /// It asked for a rest, of which this is left.
+    Resting(Duration),
+    /// Our own limit of its calls a minute is reached, until then.
+    RateLimited(Duration),
+    /// All its slots are taken.
+    Full,
+}

@@ -1,0 +1,163 @@
+//! What a worker's last calls came to: a ring of at most so many outcomes, none older than so long (a count-based window as
+//! in resilience4j, bounded in time as well).
+//!
+//! Each rate has a denominator of its own, so that no outcome dilutes a rate that it says nothing about: failures count
+//! among failures and successes, 429s among these and themselves, slow calls among those whose wait is known. Pushing costs
+//! O(1), since whatever leaves the ring is taken off the counts that it had entered.
+
+use crate::{Config, Outcome};
+use std::{collections::VecDeque, time::Duration};
+use tokio::time::Instant;
+
+/// The last outcomes of a worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    entries: VecDeque<Entry>,
+    counts: Counts,
+    calls: usize,
+    age: Duration,
+    /// A first token that takes this long is slow; none when nobody asks.
+    slow_from: Option<Duration>,
+}
+
+/// What is in a window, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Calls that ended well.
+    pub(crate) successes: u32,
+    /// Calls that failed.
+    pub(crate) failures: u32,
+    /// Calls that were answered with 429.
+    pub(crate) limited: u32,
+    /// Calls whose wait for the first token is known.
+    pub(crate) timed: u32,
+    /// Those of them that waited too long.
+    pub(crate) slow: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: Instant,
+    counts: Counts,
+}
+
+// === impl Window ===
+
+impl Window {
+    /// An empty window of the size that the configuration asks for.
+    pub(crate) fn new(config: &Config) -> Self {
+        Window {
+            entries: VecDeque::new(),
+            counts: Counts::default(),
+            calls: usize::try_from(config.window_calls).unwrap_or(usize::MAX).max(1),
+            age: Duration::from_secs(config.window_s),
+            slow_from: Some(Duration::from_millis(config.latency_p95_ms)).filter(|limit| !limit.is_zero()),
+        }
+    }
+
+    /// A call has ended. `first_token` is how long it waited for the first token, where that is known.
+    pub(crate) fn push(&mut self, outcome: Outcome, first_token: Option<Duration>, now: Instant) {
+        let counts = Counts::of(outcome, self.slow_from.zip(first_token));
+        if counts == Counts::default() {
+            return;
+        }
+        let expired = self.expired(now).count();
+        let over = self.entries.len().saturating_add(1).saturating_sub(self.calls);
+        for _ in 0..expired.max(over) {
+            if let Some(entry) = self.entries.pop_front() {
+                self.counts = self.counts.without(entry.counts);
+            }
+        }
+        self.entries.push_back(Entry { at: now, counts });
+        self.counts = self.counts.with(counts);
+    }
+
+    /// What is in the window now. Looking changes nothing.
+    pub(crate) fn counts(&self, now: Instant) -> Counts {
+        self.expired(now).fold(self.counts, Counts::without)
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.counts = Counts::default();
+    }
+
+    fn expired(&self, now: Instant) -> impl Iterator<Item = Counts> {
+        let is_old = move |entry: &&Entry| now.saturating_duration_since(entry.at) > self.age;
+        self.entries.iter().take_while(is_old).map(|entry| entry.counts)
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    /// Failures among calls that succeeded or failed: 0 to 1, and 0 where there is none.
+    pub(crate) fn failure_rate(&self) -> f64 {
+        rate(self.failures, self.decided())
+    }
+
+    /// 429s among all calls that were answered in any way.
+    pub(crate) fn rate_limit_rate(&self) -> f64 {
+        rate(self.limited, self.answered())
+    }
+
+    /// Calls that succeeded or failed.
+    pub(crate) fn decided(&self) -> u32 {
+        self.successes.saturating_add(self.failures)
+    }
+
+    /// Calls that succeeded, failed or were answered with 429.
+    pub(crate) fn answered(&self) -> u32 {
+        self.decided().saturating_add(self.limited)
+    }
+
+    /// Whether the 95th percentile by nearest rank is slow. The value at rank ceil(0.95 n) is slow just when more than
+    /// the n - ceil(0.95 n) = floor(n / 20) values above it are, which needs no values, only counts.
+    pub(crate) fn p95_is_slow(&self) -> bool {
+        self.slow > self.timed / 20
+    }
+
+    fn of(outcome: Outcome, limit_and_wait: Option<(Duration, Duration)>) -> Self {
+        let mut counts = Counts::default();
+        match outcome {
+            Outcome::Success => counts.successes = 1,
+            Outcome::Failure => counts.failures = 1,
+            Outcome::RateLimited => counts.limited = 1,
+            Outcome::GivenUp | Outcome::Neutral => {}
+        }
+        if let Some((limit, wait)) = limit_and_wait {
+            counts.timed = 1;
+            counts.slow = u32::from(wait >= limit);
+        }
+        counts
+    }
+
+    fn with(self, other: Counts) -> Self {
+        self.zip(other, u32::saturating_add)
+    }
+
+    fn without(self, other: Counts) -> Self {
+        self.zip(other, u32::saturating_sub)
+    }
+
+    fn zip(self, other: Counts, each: impl Fn(u32, u32) -> u32) -> Self {
+        Counts {
+            successes: each(self.successes, other.successes),
+            failures: each(self.failures, other.failures),
+            limited: each(self.limited, other.limited),
+            timed: each(self.timed, other.timed),
+            slow: each(self.slow, other.slow),
+        }
+    }
+}
+
+fn rate(part: u32, whole: u32) -> f64 {
+    match whole {
+        0 => 0.0,
+        _ => f64::from(part) / f64::from(whole),
+    }
+}
+
+#[cfg(test)]
+mod tests;

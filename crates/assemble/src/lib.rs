@@ -15,4 +15,4 @@ mod template;
 
 pub use config::Config;
 pub use error::Error;
-pub use stage::{Assemble, Target};
+pub use stage::{Assemble, NameOf, Target};

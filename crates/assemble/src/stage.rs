@@ -12,7 +12,10 @@ use orchestrator_core::{
     Blocking, Cx, Failure, Flow, Grounded, Message, Passage, Prompt, Request, Role, Stage, StageName, Text,
 };
 use smallvec::smallvec;
-use std::sync::{Arc, Weak};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
 
 /// Makes prompts.
 #[derive(Debug)]
@@ -21,14 +24,17 @@ pub struct Assemble {
     blocking: Blocking,
 }
 
-/// What is known of the model that reads the prompts.
-#[derive(Clone, Debug, Default)]
+/// What is known of the models that read the prompts.
+#[derive(Clone, Default)]
 pub struct Target {
-    /// The name that it is called by, if that is not the client's.
-    pub model: Option<String>,
+    /// The name that the model of a request is called by, if that is not the client's.
+    pub model: Option<Arc<NameOf>>,
     /// The tokens of an answer, for requests that do not say.
     pub max_tokens: Option<u64>,
 }
+
+/// The name of a request's model at its worker, if that is not the client's.
+pub type NameOf = dyn Fn(&Request) -> Option<Text> + Send + Sync;
 
 /// Makes one prompt; where tokens have to be counted, on a blocking thread.
 #[derive(Debug)]
@@ -90,7 +96,7 @@ impl Maker {
     fn window(&self, request: &Request) -> Option<Window> {
         let answer = request.params.max_tokens.or(self.target.max_tokens);
         Some(Window {
-            tokens: self.context_window.or_else(|| context_window(self.model(request)))?,
+            tokens: self.context_window.or_else(|| context_window(&self.model(request)))?,
             answer: answer.unwrap_or(0),
             beside: request
                 .original
@@ -99,8 +105,9 @@ impl Maker {
         })
     }
 
-    fn model<'a>(&'a self, request: &'a Request) -> &'a str {
-        self.target.model.as_deref().unwrap_or(&request.model)
+    fn model(&self, request: &Request) -> Text {
+        let upstream = self.target.model.as_ref().and_then(|name_of| name_of(request));
+        upstream.unwrap_or_else(|| request.model.clone())
     }
 
     /// The prompt with as many of the passages, and then of the conversation's turns, as fit: the worst passage goes first,
@@ -112,7 +119,7 @@ impl Maker {
         mut window: Window,
         interest: Weak<()>,
     ) -> Result<Prompt, Failure> {
-        let counter = Counter::of(self.model(&request), window.tokens, interest);
+        let counter = Counter::of(&self.model(&request), window.tokens, interest);
         if let Some(tools) = request.original.field("tools") {
             window.beside = counter.text(tools);
         }
@@ -178,6 +185,16 @@ fn system(text: String) -> Message {
         role: Role::System,
         texts: smallvec![Text::from(text)],
         raw,
+    }
+}
+
+// === impl Target ===
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("max_tokens", &self.max_tokens)
+            .finish_non_exhaustive()
     }
 }
 

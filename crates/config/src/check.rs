@@ -7,6 +7,7 @@ use crate::{
     shape::{Kind, Shape, listed},
     suggest,
 };
+use orchestrator_core::near;
 use regex::Regex;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
@@ -99,7 +100,7 @@ fn text_finding(path: &Path, text: &str, shape: Shape<'_>) -> Option<Finding> {
     let words = shape.words();
     if !words.is_empty() && !words.contains(&text) {
         let unknown = Finding::error(path, format!("unknown value `{}`", shown(text)));
-        return Some(match suggest::near(text, words) {
+        return Some(match near(text, words) {
             Some(near) => unknown.help(format!("did you mean `{near}`?")),
             None => unknown,
         });

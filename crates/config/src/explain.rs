@@ -24,12 +24,8 @@ pub fn explain(config: &Config) -> String {
 /// as references or not at all.
 pub fn effective(config: &Config) -> Value {
     let mut config = config.clone();
-    if let Some((name, mut worker)) = config.worker().map(|(name, worker)| (name.to_owned(), worker)) {
-        let resilience = worker.resilience.over(&config.pipeline.resilience);
-        worker.resilience = orchestrator_inference::Resilience::default();
-        config.pipeline.resilience = resilience;
-        config.workers = [(name, worker)].into_iter().collect();
-    }
+    config.workers = config.workers_in_use();
+    config.routes = config.routes();
     let mut value = serde_json::to_value(config).unwrap_or_default();
     if let Some(shape) = Shape::of(&schema()) {
         hide(&mut value, shape);

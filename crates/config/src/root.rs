@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use orchestrator_inference::{ProviderName, WorkerConfig};
 use orchestrator_pipeline::{AnswersConfig, LanesConfig, StageConfig};
+use orchestrator_routing::{Pools, RouteConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -17,6 +18,10 @@ pub struct Config {
     pub server: orchestrator_gateway::Config,
     /// Workers by name.
     pub workers: IndexMap<String, WorkerConfig>,
+    /// Routes by name: which requests may go to which workers. Without any, all go to the worker of the stage.
+    pub routes: IndexMap<String, RouteConfig>,
+    /// How many calls the workers of a class make at once, together.
+    pub pools: Pools,
     /// Logs.
     pub telemetry: orchestrator_telemetry::Config,
     /// How the program goes down.
@@ -81,12 +86,31 @@ impl Config {
         Config::default()
     }
 
-    /// The worker that answers: a section of the document, or a provider with its usual environment variables.
-    pub fn worker(&self) -> Option<(&str, WorkerConfig)> {
-        let name = self.pipeline.stages.inference.worker.as_str();
+    /// The routes; where the document has none, one for every model to the worker of the stage.
+    pub fn routes(&self) -> IndexMap<String, RouteConfig> {
+        if !self.routes.is_empty() {
+            return self.routes.clone();
+        }
+        let all = RouteConfig {
+            primary: vec![self.pipeline.stages.inference.worker.clone()],
+            ..RouteConfig::default()
+        };
+        [("default".to_owned(), all)].into()
+    }
+
+    /// The worker of this name: a section of the document, or a provider with its usual environment variables.
+    pub fn worker(&self, name: &str) -> Option<WorkerConfig> {
         let declared = self.workers.get(name).cloned();
-        let worker = declared.or_else(|| ProviderName::parse(name).map(WorkerConfig::usual))?;
-        Some((name, worker))
+        declared.or_else(|| ProviderName::parse(name).map(WorkerConfig::usual))
+    }
+
+    /// The workers that routes name, each once, as far as there are such.
+    pub fn workers_in_use(&self) -> IndexMap<String, WorkerConfig> {
+        let routes = self.routes();
+        let names = routes.values().flat_map(RouteConfig::workers);
+        names
+            .filter_map(|name| Some((name.clone(), self.worker(name)?)))
+            .collect()
     }
 }
 

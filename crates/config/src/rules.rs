@@ -1,6 +1,7 @@
 //! What no schema can say: how fields must fit each other, the environment, and the parts that read them.
 
 mod parts;
+mod routes;
 mod workers;
 
 use crate::{Config, Environment, Finding, document::Document, environment::mend, path::Path};
@@ -18,6 +19,7 @@ pub(crate) fn check(config: &Config, document: &Document<'_>, environment: &Envi
     rules.secret(&Path::of("server.admin_token"), &config.server.admin_token);
     rules.addresses();
     rules.limits();
+    rules.routes();
     rules.workers();
     rules.parts();
     rules.findings

@@ -1,21 +1,10 @@
-//! The nearest right word, and the table where a key belongs.
+//! The key that was meant, and the table where a key belongs.
 
 use crate::shape::{Kind, Shape, listed};
+use orchestrator_core::near;
 
 /// Tables that are named for one misplaced key at most.
 const MAX_TABLES: usize = 3;
-
-/// The word that was meant, if one of them is near: two letters in six may differ, however it is cased and joined.
-pub(crate) fn near<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let found = joined(found);
-    let distances = words.into_iter().map(|word| {
-        let plain = joined(word);
-        let most = found.chars().count().max(plain.chars().count()).div_ceil(3);
-        (strsim::damerau_levenshtein(&found, &plain), most, word)
-    });
-    let near = distances.filter(|(distance, most, _)| distance <= most);
-    near.min_by_key(|(distance, ..)| *distance).map(|(.., word)| word)
-}
 
 /// What to do about a key that `table` does not have.
 pub(crate) fn for_key(key: &str, table: Shape<'_>, root: Shape<'_>) -> String {
@@ -31,14 +20,6 @@ pub(crate) fn for_key(key: &str, table: Shape<'_>, root: Shape<'_>) -> String {
         1..=MAX_TABLES => format!("`{key}` belongs in {}", listed(tables.iter().map(String::as_str))),
         _ => "take it out; `orchestrator schema` lists all keys".to_owned(),
     }
-}
-
-/// Names in any case and with any of `-`, `_` and nothing between their parts are one.
-fn joined(name: &str) -> String {
-    name.chars()
-        .filter(|c| !matches!(c, '_' | '-'))
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 /// The headers of the tables that have such a key.

@@ -57,7 +57,7 @@ fn the_example_uses_every_option() {
 fn the_example_loads_without_findings_and_without_a_key() {
     let Loaded { config, warnings } = load(&file(), &Environment::default()).unwrap();
     assert!(warnings.is_empty(), "{}", warnings[0]);
-    assert_eq!(config.worker().unwrap().1.provider.as_str(), "echo");
+    assert_eq!(config.workers_in_use()["echo"].provider.as_str(), "echo");
 }
 
 #[test]
@@ -96,8 +96,12 @@ fn every_option_of_the_example_that_is_no_default_says_so() {
         "max_tokens",
         "temperature",
     ] {
-        let line = text.lines().find(|line| line.starts_with(&format!("{key} ="))).unwrap();
-        assert!(line.contains("default") || line.contains("the same"), "{line}");
+        // The same key may stand in another table with its default.
+        let mut lines = text.lines().filter(|line| line.starts_with(&format!("{key} =")));
+        assert!(
+            lines.any(|line| line.contains("default") || line.contains("the same")),
+            "{key}"
+        );
     }
 }
 

@@ -2,12 +2,18 @@
 
 use crate::{Answer, Cx, Failure, InFlight, Prompt, Reply, Request, Text};
 use async_trait::async_trait;
+use serde_json::Value;
+use std::{any::Any, fmt};
 
 /// Takes requests in. Doors know this and not the pipeline behind it.
 pub trait Submit: Send + Sync + 'static {
     /// Takes a request in and returns its answer, or refuses it at once. Dropping the answer cancels the request unless
     /// others listen too.
     fn submit(&self, request: Request) -> Result<Answer, Failure>;
+
+    /// Tells which workers a request would be sent to now, in which order and why, as JSON. Nobody is called, and nothing is
+    /// counted.
+    fn plan(&self, request: &Request) -> Result<Value, Failure>;
 
     /// Takes a place among the requests in flight for one who goes on with an answer that was submitted before, or
     /// refuses it when all are taken.
@@ -21,7 +27,48 @@ pub trait Model: Send + Sync + 'static {
     /// retry and the held status agree. `cx` tells how long the answer is waited for, which changes with those who wait.
     /// Cancel by dropping the future or the reply.
     async fn call(&self, cx: &Cx, prompt: &Prompt) -> Result<Reply, Failure>;
+
+    /// Asks the server behind it for a sign of life, without a completion; `None` where there is none to ask. It may wait
+    /// for as long as the server does. Cancel by dropping the future.
+    async fn probe(&self) -> Option<Result<(), Failure>> {
+        None
+    }
 }
+
+/// The room behind the gate: how many requests may go on to the workers, by the waiting rooms that requests share.
+///
+/// Nobody tells the gate that a worker has come free. It looks when a request arrives and when a [`Credit`] comes back, so
+/// whoever is refused a credit must be able to count on one that is out.
+pub trait Capacity: Send + Sync + 'static {
+    /// How many waiting rooms there are.
+    fn rooms(&self) -> usize;
+
+    /// The room in which a request waits when it has to: the same for equal requests. Fails for one that nobody serves.
+    fn room(&self, request: &Request) -> Result<usize, Failure>;
+
+    /// Lets one request of this room on, if a call of it could begin now or soon.
+    fn admit(&self, room: usize) -> Admission;
+
+    /// Calls that may run at once for this room.
+    fn slots(&self, room: usize) -> usize;
+
+    /// What [`Submit::plan`] tells.
+    fn plan(&self, request: &Request) -> Result<Value, Failure>;
+}
+
+/// What the gate is told about one request.
+#[derive(Debug)]
+pub enum Admission {
+    /// It may go on.
+    Granted(Credit),
+    /// It has to wait until a credit comes back.
+    Full,
+    /// It is refused: more than this must not run, so waiting is not offered either.
+    Refused,
+}
+
+/// The right to go on to the workers; it rides with the request until its answer is over, and dropping it gives it back.
+pub struct Credit(#[expect(dead_code, reason = "it is held to be dropped")] Box<dyn Any + Send + Sync>);
 
 /// Finds passages for a question.
 #[async_trait]
@@ -39,4 +86,19 @@ pub struct Passage {
     pub text: Text,
     /// How well it fits; higher is better, comparable within one result only.
     pub score: f32,
+}
+
+// === impl Credit ===
+
+impl Credit {
+    /// A credit that gives `place` back by dropping it.
+    pub fn new(place: impl Any + Send + Sync) -> Self {
+        Credit(Box::new(place))
+    }
+}
+
+impl fmt::Debug for Credit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credit").finish_non_exhaustive()
+    }
 }

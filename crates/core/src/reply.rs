@@ -37,7 +37,7 @@ pub struct Head {
 }
 
 /// The tiers of a route, the first tried first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tier {
     /// Tried first.
     #[default]
@@ -85,6 +85,9 @@ impl fmt::Debug for Reply {
 // === impl Tier ===
 
 impl Tier {
+    /// Every tier, in the order in which they are tried.
+    pub const ALL: [Tier; 3] = [Tier::Primary, Tier::Secondary, Tier::Backup];
+
     /// The tier's name in events, metrics and the configuration.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use crate::{
     provider::Provider,
     wire::{Body, Incoming, Outgoing, Wire, WireError},
 };
+use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use http::{HeaderName, HeaderValue, Method};
 use orchestrator_core::{Chunk, Code, Env, Failure, Prompt};
@@ -27,6 +28,8 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(1);
 const MAX_DESTINATION: usize = 256;
 /// The most that a stream may send before its first token, as chunks weigh: such chunks wait in memory.
 const MAX_BEFORE_TOKEN: usize = 4 << 20;
+/// How long the body of a sign of life is waited for.
+const PROBE_BODY: Duration = Duration::from_secs(1);
 /// The longest pause that a server can ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -100,6 +103,24 @@ impl Server {
             let text = format!("The worker sent no token within {limit} ms.");
             Err(Failure::new(Code::FirstTokenTimeout, text))
         })
+    }
+
+    /// Asks for a sign of life. Any answer is one but a 5xx: what refuses a key, or does not know the path, lives.
+    pub(crate) async fn probe(&self) -> Result<(), Failure> {
+        let outgoing = Outgoing {
+            method: Method::GET,
+            path: self.provider.probe_path,
+            headers: &self.headers,
+            body: Bytes::new(),
+        };
+        let incoming = self.wire.send(outgoing).await.map_err(broken)?;
+        let status = incoming.status;
+        if status >= 500 {
+            return Err(refused(status, None, None));
+        }
+        // Nobody needs the body, but one that has been read leaves its connection to the next call.
+        drop(timeout(PROBE_BODY, incoming.body.collect(MAX_ERROR)).await);
+        Ok(())
     }
 
     /// An answer with a good status; any other status is a failure.

@@ -1,5 +1,9 @@
 //! Which worker answers, and how each worker is reached.
 
+mod health;
+
+pub use health::Health;
+
 use orchestrator_core::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +54,9 @@ pub struct WorkerConfig {
     #[serde(default = "WorkerConfig::default_max_concurrent")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_concurrent: usize,
+    /// The pool of `[pools]` that its calls count against as well; by default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolName>,
     /// The longest time to connect, in milliseconds.
     #[serde(default = "WorkerConfig::default_connect_timeout")]
     #[schemars(range(min = 1, max = 600_000))]
@@ -72,6 +79,9 @@ pub struct WorkerConfig {
     /// How this worker differs from `[pipeline.resilience]`.
     #[serde(default)]
     pub resilience: Resilience,
+    /// How its server is asked for signs of life. `echo` has none.
+    #[serde(default)]
+    pub health: Health,
 }
 
 /// What a model server speaks.
@@ -91,6 +101,16 @@ pub enum ProviderName {
     Vllm,
     /// No server: answers with the last user message, word by word.
     Echo,
+}
+
+/// The pools whose slots workers share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolName {
+    /// For workers that answer quickly.
+    Fast,
+    /// For workers that take their time.
+    Slow,
 }
 
 /// Whether a worker is asked for a stream.
@@ -120,10 +140,34 @@ pub struct Resilience {
     #[schemars(range(min = 1, max = 600_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_max_ms: Option<u64>,
-    /// Failures in a row that open the breaker; 0 never opens it.
+    /// Failures in a row that open the breaker; 0: no row does.
     #[schemars(range(min = 0, max = 10_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub circuit_breaker_threshold: Option<u32>,
+    /// The share of failures among the last calls that opens the breaker; 0: none does.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_rate: Option<f64>,
+    /// The share of 429s among the last calls that opens the breaker; 0: none does.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit_rate: Option<f64>,
+    /// The time to the first token that opens the breaker when one call in twenty takes as long, in milliseconds.
+    #[schemars(range(min = 0, max = 600_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_p95_ms: Option<u64>,
+    /// The last calls over which the breaker looks at rates and latency.
+    #[schemars(range(min = 1, max = 10_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_calls: Option<u32>,
+    /// How old those calls may be, in seconds.
+    #[schemars(range(min = 1, max = 3_600))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_s: Option<u64>,
+    /// The fewest of those calls that open the breaker.
+    #[schemars(range(min = 1, max = 10_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_calls: Option<u32>,
     /// Seconds that the breaker stays open at first.
     #[schemars(range(min = 1, max = 86_400))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +184,21 @@ pub struct Resilience {
     #[schemars(range(min = 1, max = 86_400))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_max_s: Option<u64>,
+    /// Seconds over which the worker gets its full share of calls back after its breaker has closed; 0: at once.
+    #[schemars(range(min = 0, max = 3_600))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_start_s: Option<u64>,
+    /// Calls that the worker is sent a minute at most; 0: as many as there are.
+    #[schemars(range(min = 0, max = 10_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u32>,
+    /// Calls of that limit that may come at once.
+    #[schemars(range(min = 1, max = 100_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_burst: Option<u32>,
+    /// Whether to find out how many calls at once the worker takes before it slows down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive_concurrency: Option<bool>,
 }
 
 // === impl Config ===
@@ -168,12 +227,14 @@ impl WorkerConfig {
             api_key: None,
             model: None,
             max_concurrent: Self::default_max_concurrent(),
+            pool: None,
             connect_timeout_ms: Self::default_connect_timeout(),
             first_token_timeout_ms: Self::default_first_token_timeout(),
             idle_timeout_ms: Self::default_idle_timeout(),
             upstream_stream: UpstreamStream::default(),
             delay_ms: 0,
             resilience: Resilience::default(),
+            health: Health::default(),
         }
     }
 
@@ -241,12 +302,22 @@ impl Resilience {
             circuit_breaker_threshold: self
                 .circuit_breaker_threshold
                 .unwrap_or(general.circuit_breaker_threshold),
+            failure_rate: self.failure_rate.unwrap_or(general.failure_rate),
+            rate_limit_rate: self.rate_limit_rate.unwrap_or(general.rate_limit_rate),
+            latency_p95_ms: self.latency_p95_ms.unwrap_or(general.latency_p95_ms),
+            window_calls: self.window_calls.unwrap_or(general.window_calls),
+            window_s: self.window_s.unwrap_or(general.window_s),
+            min_calls: self.min_calls.unwrap_or(general.min_calls),
             circuit_breaker_timeout_s: self
                 .circuit_breaker_timeout_s
                 .unwrap_or(general.circuit_breaker_timeout_s),
             half_open_probes: self.half_open_probes.unwrap_or(general.half_open_probes),
             close_after: self.close_after.unwrap_or(general.close_after),
             open_max_s: self.open_max_s.unwrap_or(general.open_max_s),
+            slow_start_s: self.slow_start_s.unwrap_or(general.slow_start_s),
+            requests_per_minute: self.requests_per_minute.unwrap_or(general.requests_per_minute),
+            requests_burst: self.requests_burst.unwrap_or(general.requests_burst),
+            adaptive_concurrency: self.adaptive_concurrency.unwrap_or(general.adaptive_concurrency),
         }
     }
 }

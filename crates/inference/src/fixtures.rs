@@ -1,14 +1,7 @@
-//! For tests: answers in each wire format, as bytes; a paused clock for properties; a process of a test's own; what is
-//! logged.
+//! For tests: answers in each wire format, as bytes; a paused clock for properties; a process of a test's own.
 
 use orchestrator_dialect::Protocol;
-use serde_json::Value;
-use std::{
-    fs::File,
-    io::{Read, Seek},
-    process::Command,
-};
-use tracing::subscriber::DefaultGuard;
+use std::process::Command;
 
 /// Set in a process that a test was started in again.
 const ALONE: &str = "ORCHESTRATOR_TEST_ALONE";
@@ -25,39 +18,6 @@ pub(crate) fn alone(test: &str, (name, value): (&str, &str)) -> bool {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
     true
-}
-
-/// What this thread logs while it lives, at any level.
-pub(crate) struct Logged {
-    page: File,
-    _guard: DefaultGuard,
-}
-
-impl Logged {
-    pub(crate) fn begin() -> Self {
-        let page = tempfile::tempfile().unwrap();
-        let writer = page.try_clone().unwrap();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .without_time()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.try_clone().unwrap());
-        Logged {
-            page,
-            _guard: tracing::subscriber::set_default(subscriber.finish()),
-        }
-    }
-
-    /// The lines of this crate.
-    pub(crate) fn lines(mut self) -> Vec<Value> {
-        let mut page = String::new();
-        self.page.rewind().unwrap();
-        self.page.read_to_string(&mut page).unwrap();
-        let lines = page.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let is_ours = |line: &Value| line["target"].as_str().unwrap().starts_with(env!("CARGO_CRATE_NAME"));
-        lines.filter(is_ours).collect()
-    }
 }
 
 /// Runs to the end on a clock of its own that goes on only when nothing else can.

@@ -1,6 +1,6 @@
 //! The stage that calls workers, and the workers: one file a provider behind [`Model`](orchestrator_core::Model).
 //!
-//! A call goes [`Inference`] -> [`Worker`] (retries, guard) -> `call` (one attempt) -> `provider` (where and how to ask) ->
+//! A call goes [`Inference`] -> routing -> [`Worker`] -> `call` (one attempt) -> `provider` (where and how to ask) ->
 //! `wire` (HTTP/1.1). Adding a provider is one file and one line in `provider`.
 #![cfg_attr(
     test,
@@ -18,7 +18,7 @@ mod stage;
 mod wire;
 mod worker;
 
-pub use config::{Config, ProviderName, Resilience, UpstreamStream, WorkerConfig};
+pub use config::{Config, Health, PoolName, ProviderName, Resilience, UpstreamStream, WorkerConfig};
 pub use error::Error;
 pub use metrics::Metrics;
 pub use stage::Inference;

@@ -11,8 +11,6 @@ pub struct Metrics {
     calls: IntCounterVec,
     first_token: HistogramVec,
     tokens: IntCounterVec,
-    /// What guards show.
-    pub guards: orchestrator_resilience::Metrics,
 }
 
 /// The metrics of one worker.
@@ -57,7 +55,6 @@ impl Metrics {
             calls: IntCounterVec::new(calls, &["worker", "outcome"])?,
             first_token: HistogramVec::new(first_token, &["worker"])?,
             tokens: IntCounterVec::new(tokens, &["worker", "direction"])?,
-            guards: orchestrator_resilience::Metrics::register(registry)?,
         };
         registry.register(Box::new(metrics.calls.clone()))?;
         registry.register(Box::new(metrics.first_token.clone()))?;

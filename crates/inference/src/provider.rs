@@ -28,6 +28,8 @@ pub(crate) struct Provider {
     key_variable: Option<&'static str>,
     /// The path of a completion under the base URL.
     pub(crate) path: &'static str,
+    /// The path under the base URL that is asked for a sign of life: it costs no tokens.
+    pub(crate) probe_path: &'static str,
     /// The header that carries the key, and what stands before the key in it.
     key_header: (HeaderName, &'static str),
     /// Headers of every request.

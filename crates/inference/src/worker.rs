@@ -1,4 +1,4 @@
-//! A worker: a server or the echo, behind its guard, with retries before the first token.
+//! A worker: a server or the echo. It makes one call at a time that it is asked for; guard and retries are routing's.
 
 use crate::{
     Error, Metrics, ProviderName, UpstreamStream, WorkerConfig,
@@ -10,13 +10,10 @@ use crate::{
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use http::{HeaderName, HeaderValue};
-use orchestrator_core::{Blame, Chunk, Cx, Env, Failure, Head, Model, Prompt, Reply, RequestId, Text, Tier};
+use orchestrator_core::{Chunk, Cx, Env, Failure, Head, Model, Prompt, Reply, Text, Tier};
 use orchestrator_dialect::request::Target;
-use orchestrator_resilience::{Attempts, Guard, Pause, Permit};
-use parking_lot::Mutex;
-use rand::rngs::StdRng;
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 /// What all cores share of a worker, and what a core needs to call it.
 #[derive(Clone, Debug)]
@@ -26,7 +23,6 @@ pub struct WorkerSpec {
     /// The stage's defaults for requests that do not say.
     max_tokens: Option<u64>,
     temperature: Option<f64>,
-    guard: Guard,
     metrics: Metrics,
     env: Env,
 }
@@ -36,7 +32,6 @@ pub struct Worker {
     spec: WorkerSpec,
     metrics: WorkerMetrics,
     backend: Backend,
-    rng: Mutex<StdRng>,
 }
 
 enum Backend {
@@ -47,46 +42,27 @@ enum Backend {
 // === impl WorkerSpec ===
 
 impl WorkerSpec {
-    /// A worker by its name in the configuration. `stage` gives the defaults for requests that do not say, `resilience`
-    /// the settings of its guard.
-    pub fn new(
-        name: &str,
-        config: WorkerConfig,
-        stage: &crate::Config,
-        resilience: &orchestrator_resilience::Config,
-        (env, metrics): (Env, Metrics),
-    ) -> Self {
-        let name: Arc<str> = name.into();
-        let rng = env.random(&format!("breaker of {name}"));
-        let resilience = config.resilience.over(resilience);
-        let guard = Guard::new(name.clone(), resilience, config.max_concurrent, rng, &metrics.guards);
-        let (max_tokens, temperature) = (stage.max_tokens, stage.temperature);
+    /// A worker by its name in the configuration. `stage` gives the defaults for requests that do not say.
+    pub fn new(name: &str, config: WorkerConfig, stage: &crate::Config, (env, metrics): (Env, Metrics)) -> Self {
         WorkerSpec {
-            name,
+            name: name.into(),
             config,
-            max_tokens,
-            temperature,
-            guard,
+            max_tokens: stage.max_tokens,
+            temperature: stage.temperature,
             metrics,
             env,
         }
     }
 
-    /// Its guard, shared by all cores.
-    pub fn guard(&self) -> &Guard {
-        &self.guard
-    }
-
     /// The worker for one core, with connections of its own. `lookup` reads environment variables.
-    pub fn for_core(&self, core: usize, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Worker, Error> {
-        Ok(self.worker(core, self.backend(lookup)?))
+    pub fn for_core(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Worker, Error> {
+        Ok(self.worker(self.backend(lookup)?))
     }
 
-    fn worker(&self, core: usize, backend: Backend) -> Worker {
+    fn worker(&self, backend: Backend) -> Worker {
         Worker {
             backend,
             metrics: self.metrics.worker(&self.name),
-            rng: Mutex::new(self.env.random(&format!("retries of {} on core {core}", self.name))),
             spec: self.clone(),
         }
     }
@@ -120,44 +96,6 @@ impl WorkerSpec {
 // === impl Worker ===
 
 impl Worker {
-    /// One call behind the guard.
-    async fn attempt(&self, prompt: &Prompt, attempts: &mut Attempts) -> Result<(Permit, Answered), Failure> {
-        let mut permit = self.spec.guard.admit().await?;
-        attempts.begin();
-        let started = Instant::now();
-        match self.ask(prompt).await {
-            Ok(answered) => {
-                permit.first_token();
-                self.metrics.answered(started.elapsed());
-                Ok((permit, answered))
-            }
-            Err(failure) => {
-                let failure = permit.failed(failure);
-                self.metrics.failed(&failure);
-                self.log_failed(prompt.request.id, attempts.made(), &failure);
-                Err(failure)
-            }
-        }
-    }
-
-    /// The access log has what a client did wrong; what is wrong with the worker is for whoever runs it.
-    fn log_failed(&self, request_id: RequestId, attempt: u32, failure: &Failure) {
-        let (worker, code, status) = (&*self.spec.name, failure.code().as_str(), failure.status());
-        match failure.code().blame() {
-            Blame::Client => tracing::debug!(%request_id, worker, attempt, code, status, "a call was refused"),
-            _ => tracing::warn!(
-                %request_id,
-                worker,
-                attempt,
-                code,
-                status,
-                causes = failure.causes(),
-                "a call failed: {}",
-                failure.loggable(),
-            ),
-        }
-    }
-
     async fn ask(&self, prompt: &Prompt) -> Result<Answered, Failure> {
         let config = &self.spec.config;
         let stream = prompt.request.stream || config.upstream_stream == UpstreamStream::Always;
@@ -175,7 +113,7 @@ impl Worker {
         }
     }
 
-    fn head(&self, prompt: &Prompt, answered: &Answered, attempts: &Attempts) -> Head {
+    fn head(&self, prompt: &Prompt, answered: &Answered) -> Head {
         let asked = || {
             self.spec
                 .config
@@ -190,22 +128,22 @@ impl Worker {
             id: answered.meta.id.clone(),
             model: model.unwrap_or_else(asked),
             created: answered.meta.created,
-            attempts: attempts.made(),
+            attempts: 1,
             grounding: prompt.grounding.clone(),
             waited: Duration::ZERO,
         }
     }
 
-    /// The reply, in whose stream the permit rides.
-    fn reply(&self, head: Head, permit: Permit, answered: Answered) -> Reply {
-        let observe = |batch: Result<Vec<Chunk>, Failure>, (permit, spent): &mut (Permit, Spent)| {
-            let chunks = batch.map_err(|failure| permit.failed(failure))?;
+    /// The reply, whose tokens are counted once it is over or dropped.
+    fn reply(&self, head: Head, answered: Answered) -> Reply {
+        let count = |batch: Result<Vec<Chunk>, Failure>, spent: &mut Spent| {
+            let chunks = batch?;
             spent.hear(&chunks);
             Ok(chunks)
         };
         let batches = stream::iter([Ok(answered.first)]).chain(answered.rest);
-        let events = batches.scan((permit, self.metrics.spent()), move |call, batch| {
-            std::future::ready(Some(observe(batch, call)))
+        let events = batches.scan(self.metrics.spent(), move |spent, batch| {
+            std::future::ready(Some(count(batch, spent)))
         });
         Reply {
             head,
@@ -216,36 +154,25 @@ impl Worker {
 
 #[async_trait]
 impl Model for Worker {
-    async fn call(&self, cx: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
-        let mut attempts = Attempts::new(self.spec.guard.config());
-        let mut last = None;
-        loop {
-            let made = attempts.made();
-            let failure = match self.attempt(prompt, &mut attempts).await {
-                Ok((permit, answered)) => {
-                    let head = self.head(prompt, &answered, &attempts);
-                    return Ok(self.reply(head, permit, answered));
-                }
-                Err(failure) => failure,
-            };
-            // That the worker is left alone meanwhile says less than what its last call came to.
-            let failure = match last.take() {
-                Some(last) if attempts.made() == made => return Err(last),
-                _ => failure,
-            };
-            let now = Instant::now();
-            let next = attempts.after(&failure, now, cx.deadline().unwrap_or(now), &mut *self.rng.lock());
-            match next {
-                Pause::Never => return Err(failure),
-                Pause::For(pause) => {
-                    self.spec
-                        .metrics
-                        .guards
-                        .retried(&self.spec.name, failure.code().as_str());
-                    last = Some(failure);
-                    sleep(pause).await;
-                }
+    async fn call(&self, _: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
+        let began = Instant::now();
+        match self.ask(prompt).await {
+            Ok(answered) => {
+                self.metrics.answered(began.elapsed());
+                let head = self.head(prompt, &answered);
+                Ok(self.reply(head, answered))
             }
+            Err(failure) => {
+                self.metrics.failed(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn probe(&self) -> Option<Result<(), Failure>> {
+        match &self.backend {
+            Backend::Echo(_) => None,
+            Backend::Server(server) => Some(server.probe().await),
         }
     }
 }

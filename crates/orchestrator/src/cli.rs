@@ -7,9 +7,13 @@ mod report;
 
 use crate::{OrchestratorError, run};
 use clap::{Parser, Subcommand, ValueEnum};
-use orchestrator_config::{Environment, Loaded, load, without_document};
+use orchestrator_config::{Config, Environment, Loaded, load, without_document};
 use report::{print, say};
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Stands between applications and language models.
 #[derive(Debug, Parser)]
@@ -41,7 +45,13 @@ enum Command {
     /// Prints the JSON Schema of a document.
     Schema,
     /// Says in words what a document makes the program do; as JSON, prints the configuration with all its defaults.
-    Explain(Question),
+    Explain {
+        #[command(flatten)]
+        question: Question,
+        /// Tells the plan of the chat request in this file instead: which workers it would be sent to, and why.
+        #[arg(long)]
+        request: Option<PathBuf>,
+    },
 }
 
 /// What is asked about a document.
@@ -83,7 +93,7 @@ pub fn main() -> ExitCode {
         }
         Command::Validate(question) => validate(&question, &environment),
         Command::Schema => print(&report::json(&orchestrator_config::schema())),
-        Command::Explain(question) => explain(&question, &environment),
+        Command::Explain { question, request } => explain(&question, request.as_deref(), &environment),
     }
 }
 
@@ -137,17 +147,28 @@ fn validate(question: &Question, environment: &Environment) -> ExitCode {
     if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn explain(question: &Question, environment: &Environment) -> ExitCode {
+fn explain(question: &Question, request: Option<&Path>, environment: &Environment) -> ExitCode {
     match load(&question.file, environment) {
         Ok(Loaded { config, warnings }) => {
             report::findings(&warnings);
-            print(&match question.format {
-                Format::Human => orchestrator_config::explain(&config),
-                Format::Json => report::json(&orchestrator_config::effective(&config)),
-            })
+            match (request, question.format) {
+                (Some(request), _) => plan(&config, request),
+                (None, Format::Human) => print(&orchestrator_config::explain(&config)),
+                (None, Format::Json) => print(&report::json(&orchestrator_config::effective(&config))),
+            }
         }
         Err(findings) => {
             report::findings(&findings.0);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn plan(config: &Config, request: &Path) -> ExitCode {
+    match crate::plan::plan(config, request) {
+        Ok(plan) => print(&report::json(&plan)),
+        Err(error) => {
+            say(&error.to_string());
             ExitCode::FAILURE
         }
     }

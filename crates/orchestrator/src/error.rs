@@ -1,6 +1,7 @@
 //! The one error on top, with the exit code that goes with it.
 
 use orchestrator_config::Findings;
+use std::path::PathBuf;
 
 /// Why the program ended, or did not start.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum OrchestratorError {
     /// A worker cannot be built.
     #[error("error: {0}")]
     Inference(#[from] orchestrator_inference::Error),
+    /// The routes cannot be built.
+    #[error("error: {0}")]
+    Routing(#[from] orchestrator_routing::Error),
     /// The template cannot be read.
     #[error("error: pipeline.stages.assemble: {0}")]
     Assemble(#[from] orchestrator_assemble::Error),
@@ -32,6 +36,14 @@ pub enum OrchestratorError {
     /// A metric stands twice: a bug.
     #[error("error: metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// What should be explained is no request.
+    #[error("error: {}: {source}", file.display())]
+    Request {
+        /// Where it stands.
+        file: PathBuf,
+        /// Why it is none.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The system refused a thread, a runtime or a signal handler.
     #[error("error: the system refused {what}: {source}")]
     System {
@@ -64,6 +76,7 @@ impl OrchestratorError {
             OrchestratorError::Config(_)
             | OrchestratorError::Assemble(_)
             | OrchestratorError::AdminToken(_)
+            | OrchestratorError::Routing(_)
             | OrchestratorError::Rag(orchestrator_rag::Error::Folder { .. })
             | OrchestratorError::PostProcess(_) => 78,
             _ => 1,

@@ -10,7 +10,9 @@ pub mod cli;
 mod core;
 mod error;
 mod files;
+mod plan;
 pub mod run;
 mod wiring;
+mod workers;
 
 pub use error::OrchestratorError;

@@ -3,13 +3,15 @@
 use crate::{
     OrchestratorError,
     core::{Build, Cores},
+    workers::{Workers, models},
 };
+use orchestrator_admin::Admin;
 use orchestrator_assemble::{Assemble, Target};
 use orchestrator_config::Config;
 use orchestrator_core::{Blocking, Env, Ledger, LineMetrics, Live, Retriever, Tasks};
 use orchestrator_dedup::Dedup;
 use orchestrator_gateway::{Director, Gateway, Listed, Parts as DoorParts, life};
-use orchestrator_inference::{Inference, WorkerSpec};
+use orchestrator_inference::Inference;
 use orchestrator_pipeline::{Gate, Parts, Size, Sizes, start};
 use orchestrator_post_process::PostProcess;
 use orchestrator_rag::{Index, Rag};
@@ -23,7 +25,7 @@ pub(crate) struct Wiring {
     registry: Registry,
     logs: Logs,
     ledger: Arc<Ledger>,
-    worker: WorkerSpec,
+    workers: Workers,
     models: Vec<Listed>,
     rag: Arc<Rag>,
     index: Option<Arc<Index>>,
@@ -48,9 +50,9 @@ impl Wiring {
             answers.max_log_bytes,
             config.server.max_in_flight,
         );
-        let (worker, models) = worker(config, &env, &registry)?;
         let cores = || available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = config.server.threads.unwrap_or_else(cores);
+        let workers = Workers::build(config, threads, &env, &registry)?;
         let rag_metrics = orchestrator_rag::Metrics::register(registry.metrics())?;
         let rag = config.pipeline.stages.rag.clone();
         let blocking = Blocking::new(threads);
@@ -68,8 +70,8 @@ impl Wiring {
             registry,
             logs,
             ledger,
-            worker,
-            models,
+            workers,
+            models: models(config),
             threads,
         })
     }
@@ -86,6 +88,7 @@ impl Wiring {
         }
         let (director, life) = life();
         let builds = self.builds(config)?;
+        let admin = Admin::new(self.workers.routes.clone(), self.env.clone());
         let doors = DoorParts {
             config: Arc::new(config.server.clone()),
             env: self.env.clone(),
@@ -94,6 +97,7 @@ impl Wiring {
             metrics: orchestrator_gateway::Metrics::register(self.registry.metrics())?,
             registry: self.registry.clone(),
             admin_token: admin_token(config)?.into(),
+            control: Arc::new(move |request| admin.answer(&request)),
             models: self.models.clone(),
         };
         let open = |lines| gateway.open(doors, lines);
@@ -101,10 +105,10 @@ impl Wiring {
         Ok((cores, director))
     }
 
-    /// What assembly knows of the model that reads its prompts.
+    /// What assembly knows of the models that read its prompts.
     fn target(&self, config: &Config) -> Target {
         Target {
-            model: config.worker().and_then(|(_, worker)| worker.model),
+            model: Some(self.workers.model_names(config)),
             max_tokens: config.pipeline.stages.inference.max_tokens,
         }
     }
@@ -118,11 +122,10 @@ impl Wiring {
         let dedup = Live::fixed(config.pipeline.deduplication.clone());
         let dedup = Dedup::new(dedup, self.ledger.clone(), dedup_metrics, self.blocking.clone());
         let filters = orchestrator_post_process::Metrics::register(metrics)?;
-        let credits = self.worker.guard().slots().max().saturating_add(self.threads);
         let shared = Shared {
             dedup: Arc::new(dedup),
             gate: Gate::new(
-                credits,
+                self.workers.routes.clone(),
                 Live::fixed(config.pipeline.lanes.clone()),
                 gate_metrics.clone(),
             ),
@@ -135,13 +138,16 @@ impl Wiring {
             post_process: Arc::new(PostProcess::build(&stages.post_process, &filters)?),
         };
         let line = |core| {
-            let (shared, worker, ledger, sizes) =
-                (shared.clone(), self.worker.clone(), self.ledger.clone(), sizes(config));
+            let (shared, workers, ledger, sizes) =
+                (shared.clone(), self.workers.clone(), self.ledger.clone(), sizes(config));
             let metrics = (line_metrics.clone(), gate_metrics.clone());
             let build = move |tasks: Tasks| {
-                let worker = worker.for_core(core, &|name| std::env::var(name).ok())?;
+                let router = workers.for_core(core, &|name| std::env::var(name).ok())?;
+                if core == 0 {
+                    workers.watch_health(&router);
+                }
                 Ok(start(
-                    shared.parts(Inference::new(Arc::new(worker))),
+                    shared.parts(Inference::new(Arc::new(router))),
                     sizes,
                     ledger,
                     tasks,
@@ -202,34 +208,6 @@ fn sizes(config: &Config) -> Sizes {
         post_process: size(stages.post_process.width, stages.post_process.capacity),
         stream: size(stages.stream.width, stages.stream.capacity),
     }
-}
-
-/// The one worker, and the models that clients may ask it for.
-fn worker(config: &Config, env: &Env, registry: &Registry) -> Result<(WorkerSpec, Vec<Listed>), OrchestratorError> {
-    let stage = &config.pipeline.stages.inference;
-    let (name, worker) = config.worker().ok_or_else(|| orchestrator_inference::Error::BaseUrl {
-        worker: stage.worker.clone(),
-        reason: "no such worker".to_owned(),
-    })?;
-    let owned_by = worker.provider.as_str().to_owned();
-    let models = stage.model.iter().chain(&worker.model).map(|id| Listed {
-        id: id.clone(),
-        owned_by: owned_by.clone(),
-    });
-    let mut models: Vec<Listed> = models.collect();
-    models.dedup();
-    if models.is_empty() {
-        models.push(Listed {
-            id: name.to_owned(),
-            owned_by,
-        });
-    }
-    let metrics = orchestrator_inference::Metrics::register(registry.metrics())?;
-    let resilience = &config.pipeline.resilience;
-    Ok((
-        WorkerSpec::new(name, worker, stage, resilience, (env.clone(), metrics)),
-        models,
-    ))
 }
 
 /// A token that was there when the document was checked may be gone: then the doors stay shut rather than open to all.

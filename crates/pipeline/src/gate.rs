@@ -1,178 +1,177 @@
 //! The gate: where a request waits for a worker, in its lane, and nowhere else. It alone sheds.
 //!
-//! A request goes on against a credit: one for each slot of the workers and a head start of one a core, so that a freed
-//! slot finds its next request on the way. The credit rides with the request until its answer is over. Fields are
-//! shared by all cores; nobody overtakes while somebody waits.
+//! A request goes on against a credit of [`Capacity`], which rides with it until its answer is over. Requests for the same
+//! workers wait in the same room, so that one full route never blocks another. Rooms are shared by all cores; nobody
+//! overtakes while somebody waits in the same room.
 
-use crate::{
-    LanesConfig, Metrics,
-    metrics::Shed,
-    room::{Number, Room},
-};
-use orchestrator_core::{Cx, Failure, Flow, Live, Priority, Stage, StageName, Unique};
+mod rooms;
+
+use crate::{LanesConfig, Metrics, metrics::Shed, room::Number};
+use orchestrator_core::{Admission, Capacity, Credit, Cx, Failure, Flow, Live, Priority, Stage, StageName, Unique};
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use rooms::Rooms;
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until},
 };
 
-/// The gate of a route, shared by the lines of all cores.
+/// The gate, shared by the lines of all cores.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
+    capacity: Arc<dyn Capacity>,
+    rooms: Mutex<Rooms<oneshot::Sender<Pass>>>,
     lanes: Live<LanesConfig>,
-    credits: usize,
     metrics: Metrics,
-}
-
-#[derive(Debug)]
-struct State {
-    room: Room<oneshot::Sender<Credit>>,
-    free: usize,
-    /// How long a credit is held, as a moving average over about 16 of them; zero until the first came back.
-    held: Duration,
 }
 
 /// The right to go on; dropping it lets the next one in.
 #[derive(Debug)]
-struct Credit {
+struct Pass {
     gate: Gate,
+    room: usize,
     since: Instant,
+    /// Gone once it was given back.
+    credit: Option<Credit>,
 }
 
-/// A place in the waiting room; dropping it gives the place up, and a credit that has just come with it.
+/// A place in a waiting room; dropping it gives the place up, and a pass that has just come with it.
 struct Ticket {
     gate: Gate,
+    room: usize,
     number: Number,
-    called: oneshot::Receiver<Credit>,
+    called: oneshot::Receiver<Pass>,
 }
 
 enum Entry {
-    Admitted(Credit),
+    Admitted(Pass),
     Waits(Ticket),
 }
 
 // === impl Gate ===
 
 impl Gate {
-    /// A gate that lets `credits` requests on at once.
-    pub fn new(credits: usize, lanes: Live<LanesConfig>, metrics: Metrics) -> Self {
-        let state = State {
-            room: Room::new(),
-            free: credits,
-            held: Duration::ZERO,
-        };
+    /// A gate before `capacity`.
+    pub fn new(capacity: Arc<dyn Capacity>, lanes: Live<LanesConfig>, metrics: Metrics) -> Self {
         Gate(Arc::new(Shared {
-            state: Mutex::new(state),
+            rooms: Mutex::new(Rooms::new(capacity.rooms())),
+            capacity,
             lanes,
-            credits,
             metrics,
         }))
     }
 
-    /// Credits that are not out.
-    pub fn free(&self) -> usize {
-        self.0.state.lock().free
-    }
-
-    /// Requests that wait in a lane.
+    /// Requests that wait in a lane, over all rooms.
     pub fn waiting(&self, priority: Priority) -> usize {
-        self.0.state.lock().room.len(priority)
+        self.0.rooms.lock().waiting(priority)
     }
 
-    async fn pass(&self, cx: &Cx) -> Result<Credit, Failure> {
+    /// What it lets requests on to.
+    pub(crate) fn capacity(&self) -> &dyn Capacity {
+        &*self.0.capacity
+    }
+
+    async fn pass(&self, cx: &Cx, room: usize) -> Result<Pass, Failure> {
         let mut priority = cx.priority();
         let now = Instant::now();
         let lanes = self.0.lanes.load();
-        let mut ticket = match self.enter(priority, cx.deadline().unwrap_or(now), &lanes)? {
-            Entry::Admitted(credit) => return Ok(credit),
+        let mut ticket = match self.enter(room, priority, cx.deadline().unwrap_or(now), &lanes)? {
+            Entry::Admitted(pass) => return Ok(pass),
             Entry::Waits(ticket) => ticket,
         };
         let patience = now.checked_add(Duration::from_millis(lanes.max_wait_ms)).unwrap_or(now);
         let mut alarm = std::pin::pin!(sleep_until(patience));
-        let credit = loop {
+        let pass = loop {
             tokio::select! {
                 biased;
-                called = &mut ticket.called => break called.map_err(|_| self.refusal(Shed::Wait)),
-                () = &mut alarm => break Err(self.refusal(Shed::Wait)),
+                called = &mut ticket.called => break called.map_err(|_| self.refusal(room, Shed::Wait)),
+                () = &mut alarm => break Err(self.refusal(room, Shed::Wait)),
                 higher = cx.raised(priority) => {
                     priority = higher;
-                    self.0.state.lock().room.raise(ticket.number, higher);
+                    self.0.rooms.lock().raise(room, ticket.number, higher);
                 }
             }
         };
         self.0.metrics.waited(priority, now.elapsed());
-        credit
+        pass
     }
 
-    fn enter(&self, priority: Priority, deadline: Instant, lanes: &LanesConfig) -> Result<Entry, Failure> {
-        let mut state = self.0.state.lock();
+    fn enter(&self, room: usize, priority: Priority, deadline: Instant, lanes: &LanesConfig) -> Result<Entry, Failure> {
         let now = Instant::now();
-        if state.room.is_empty()
-            && let Some(free) = state.free.checked_sub(1)
-        {
-            state.free = free;
-            return Ok(Entry::Admitted(Credit {
-                gate: self.clone(),
-                since: now,
-            }));
-        }
-        let patience = Duration::from_millis(lanes.max_wait_ms).min(deadline.saturating_duration_since(now));
-        let shed = if state.room.len(priority) >= lanes.capacity {
-            Some(Shed::LaneFull)
-        } else if self.expected_wait(&state, priority) > patience {
-            Some(Shed::Wait)
-        } else {
-            None
+        let mut rooms = self.0.rooms.lock();
+        // Whoever waits goes first.
+        let shed = match self.serve(&mut rooms, room, lanes) {
+            Admission::Granted(credit) => return Ok(Entry::Admitted(self.let_on(room, credit, now))),
+            Admission::Refused => Some(Shed::HardLimit),
+            Admission::Full => {
+                let left = deadline.saturating_duration_since(now);
+                let patience = Duration::from_millis(lanes.max_wait_ms).min(left);
+                let slots = self.0.capacity.slots(room);
+                if rooms.len(room, priority) >= lanes.capacity {
+                    Some(Shed::LaneFull)
+                } else if rooms.expected_wait((room, slots), priority, lanes) > patience {
+                    Some(Shed::Wait)
+                } else {
+                    None
+                }
+            }
         };
         if let Some(shed) = shed {
-            drop(state);
-            return Err(self.refusal(shed));
+            drop(rooms);
+            return Err(self.refusal(room, shed));
         }
         let (caller, called) = oneshot::channel();
-        let number = state.room.wait(priority, caller, now);
+        let number = rooms.wait(room, priority, caller, now);
         Ok(Entry::Waits(Ticket {
             gate: self.clone(),
+            room,
             number,
             called,
         }))
     }
 
-    /// Place in the lane x mean time a credit is held / credits.
-    fn expected_wait(&self, state: &State, priority: Priority) -> Duration {
-        let place = state.room.ahead_of(priority).saturating_add(1);
-        let rounds = place as f64 / self.0.credits.max(1) as f64;
-        Duration::try_from_secs_f64(state.held.as_secs_f64() * rounds).unwrap_or(Duration::MAX)
+    /// Calls those who wait in a room as long as there are credits; what is left is for whoever asks.
+    fn serve(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, room: usize, lanes: &LanesConfig) -> Admission {
+        loop {
+            let now = Instant::now();
+            let credit = match self.0.capacity.admit(room) {
+                Admission::Granted(credit) => credit,
+                none => return none,
+            };
+            let Some(caller) = rooms.next(room, now, lanes) else {
+                return Admission::Granted(credit);
+            };
+            if let Err(mut pass) = caller.send(self.let_on(room, credit, now)) {
+                // Given back by hand, since a pass that is dropped looks for the next by itself.
+                pass.credit.take();
+            }
+        }
     }
 
-    fn refusal(&self, shed: Shed) -> Failure {
-        let pause = self.expected_wait(&self.0.state.lock(), Priority::Low);
+    fn let_on(&self, room: usize, credit: Credit, since: Instant) -> Pass {
+        Pass {
+            gate: self.clone(),
+            room,
+            since,
+            credit: Some(credit),
+        }
+    }
+
+    fn refusal(&self, room: usize, shed: Shed) -> Failure {
+        let (slots, lanes) = (self.0.capacity.slots(room), self.0.lanes.load());
+        let pause = self.0.rooms.lock().expected_wait((room, slots), Priority::Low, &lanes);
         self.0.metrics.refuse(shed, pause)
     }
 
-    /// Hands the credit of one who left to the next in the room.
-    fn release(&self, held: Duration) {
-        let now = Instant::now();
+    /// A credit of this room came back: the slot that it stood for may serve any room.
+    fn release(&self, room: usize, held: Duration) {
         let lanes = self.0.lanes.load();
-        let next = {
-            let mut state = self.0.state.lock();
-            state.held = average(state.held, held);
-            let next = state.room.next(now, &lanes);
-            if next.is_none() {
-                state.free = state.free.saturating_add(1);
-            }
-            next
-        };
-        if let Some(caller) = next {
-            // One who has just left drops the credit, which then goes to the next.
-            drop(caller.send(Credit {
-                gate: self.clone(),
-                since: now,
-            }));
+        let mut rooms = self.0.rooms.lock();
+        rooms.held(room, held);
+        for room in rooms.occupied() {
+            self.serve(&mut rooms, room, &lanes);
         }
     }
 }
@@ -183,25 +182,29 @@ impl Stage for Gate {
     type Out = Unique;
 
     async fn run(&self, cx: &mut Cx, request: Unique) -> Result<Flow<Unique>, Failure> {
-        let credit = self.pass(cx).await?;
-        cx.carry(credit);
+        let room = self.0.capacity.room(&request.0)?;
+        let pass = self.pass(cx, room).await?;
+        cx.carry(pass);
         Ok(Flow::Next(request))
     }
 }
 
-fn average(mean: Duration, sample: Duration) -> Duration {
-    if mean.is_zero() {
-        sample
-    } else {
-        mean.mul_f64(15.0 / 16.0).saturating_add(sample.mul_f64(1.0 / 16.0))
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("rooms", &self.rooms)
+            .finish_non_exhaustive()
     }
 }
 
-// === impl Credit ===
+// === impl Pass ===
 
-impl Drop for Credit {
+impl Drop for Pass {
     fn drop(&mut self) {
-        self.gate.release(self.since.elapsed());
+        if let Some(credit) = self.credit.take() {
+            drop(credit);
+            self.gate.release(self.room, self.since.elapsed());
+        }
     }
 }
 
@@ -209,7 +212,7 @@ impl Drop for Credit {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.gate.0.state.lock().room.leave(self.number);
+        self.gate.0.rooms.lock().leave(self.room, self.number);
     }
 }
 

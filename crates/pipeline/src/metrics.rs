@@ -15,6 +15,8 @@ pub(crate) enum Shed {
     LaneFull,
     /// The wait is or would be too long.
     Wait,
+    /// As many requests of its route run as may.
+    HardLimit,
     /// As many requests are in flight as may.
     InFlight,
     /// The logs of all answers hold as much as they may.
@@ -28,6 +30,7 @@ pub struct Metrics {
     waits: [Histogram; 3],
     lane_full: IntCounter,
     wait: IntCounter,
+    hard_limit: IntCounter,
     in_flight: IntCounter,
     log_full: IntCounter,
 }
@@ -75,6 +78,7 @@ impl Metrics {
                 .map(|priority| waits.with_label_values(&[StageName::Gate.as_str(), priority.as_str()])),
             lane_full: shed.with_label_values(&["lane_full"]),
             wait: shed.with_label_values(&["wait_too_long"]),
+            hard_limit: shed.with_label_values(&["hard_limit"]),
             in_flight: shed.with_label_values(&["max_in_flight"]),
             log_full: shed.with_label_values(&["max_log_bytes"]),
         })
@@ -95,6 +99,7 @@ impl Metrics {
         let (counter, why) = match reason {
             Shed::LaneFull => (&self.lane_full, "All workers are busy and the waiting room is full."),
             Shed::Wait => (&self.wait, "All workers are busy and the wait would be too long."),
+            Shed::HardLimit => (&self.hard_limit, "As many requests of this route run as may."),
             Shed::InFlight => (&self.in_flight, "As many requests are in flight as may be."),
             Shed::LogFull => (&self.log_full, "The server holds as many answers as it may."),
         };

@@ -11,6 +11,7 @@ use orchestrator_post_process::PostProcess;
 use orchestrator_rag::Rag;
 use orchestrator_stream::Stream;
 use parking_lot::Mutex;
+use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
@@ -67,6 +68,7 @@ pub struct Entry {
     outlet: Mutex<Option<Outlet<Box<Request>>>>,
     ledger: Arc<Ledger>,
     dedup: Arc<Dedup>,
+    gate: Gate,
     tasks: Tasks,
     metrics: Metrics,
 }
@@ -80,7 +82,7 @@ pub fn start(
     metrics: (LineMetrics, Metrics),
 ) -> Running {
     let (line_metrics, metrics) = metrics;
-    let dedup = parts.dedup.clone();
+    let (dedup, gate) = (parts.dedup.clone(), parts.gate.clone());
     let (outlet, drives) = Line::open(parts.dedup, sizes.dedup, tasks.clone(), line_metrics)
         .then(Arc::new(parts.gate), sizes.gate)
         .then(parts.rag, sizes.rag)
@@ -95,6 +97,7 @@ pub fn start(
             outlet,
             ledger,
             dedup,
+            gate,
             tasks,
             metrics,
         }),
@@ -131,6 +134,10 @@ impl Submit for Entry {
         };
         outlet.launch(job, &self.tasks);
         Ok(answer.carrying(place))
+    }
+
+    fn plan(&self, request: &Request) -> Result<Value, Failure> {
+        self.gate.capacity().plan(request)
     }
 
     fn enter(&self) -> Result<InFlight, Failure> {

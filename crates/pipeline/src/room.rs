@@ -4,7 +4,7 @@
 //! the starvation time, in the normal lane for half of it, is called out of turn, but only every fourth call is, so that a
 //! flood of low requests never takes more than that from those above. Everybody counts in the lane that was asked for.
 
-use crate::LanesConfig;
+use crate::{LanesConfig, Weights};
 use orchestrator_core::Priority;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
@@ -68,12 +68,31 @@ impl<T> Room<T> {
     }
 
     /// How many wait in a lane and those above it.
-    pub(crate) fn ahead_of(&self, priority: Priority) -> usize {
+    fn ahead_of(&self, priority: Priority) -> usize {
         self.lanes
             .iter()
             .filter(|lane| lane.priority >= priority)
             .map(|lane| lane.waiting.len())
             .sum()
+    }
+
+    /// How many calls it takes until one who took a place in a lane now were called: those before it go first, but its lane
+    /// has its share of the calls, however many wait or come above it.
+    pub(crate) fn calls_until(&self, priority: Priority, weights: &Weights) -> u64 {
+        let count = |waiting: usize| u64::try_from(waiting).unwrap_or(u64::MAX).saturating_add(1);
+        let weight = |lane: &Lane<T>| weights.of(lane.priority).unsigned_abs();
+        let (mut all, mut own) = (0_u64, 1);
+        for lane in &self.lanes {
+            let is_own = lane.priority == priority;
+            if is_own {
+                own = weight(lane).max(1);
+            }
+            if is_own || !lane.waiting.is_empty() {
+                all = all.saturating_add(weight(lane));
+            }
+        }
+        let by_share = count(self.len(priority)).saturating_mul(all).div_ceil(own);
+        count(self.ahead_of(priority)).min(by_share)
     }
 
     /// Takes a place in a lane, behind those who came before.
@@ -169,7 +188,7 @@ impl LanesConfig {
 
 // === impl Weights ===
 
-impl crate::Weights {
+impl Weights {
     fn of(&self, priority: Priority) -> i64 {
         i64::from(match priority {
             Priority::High => self.high,

@@ -2,6 +2,7 @@
 //!
 //! - [`request`], [`prompt`], [`chat`]: valid requests from a line of text or a body.
 //! - [`scripted::Model`]: a model in the process that follows a script on tokio's clock, which tests pause.
+//! - [`Credits`]: room behind the gate, as many credits as a test says.
 //! - [`Timeline`]: what happened at which virtual millisecond, as text to compare with.
 //! - [`ModelServer`]: a model server over real HTTP with a say over every byte; it counts what was asked of it. The
 //!   program `model-server` is the same in a process of its own.
@@ -17,6 +18,7 @@
     reason = "a fault in the scenery shall end the test that uses it"
 )]
 
+mod capacity;
 pub mod client;
 pub mod model_server;
 pub mod scripted;
@@ -25,6 +27,7 @@ mod timeline;
 mod words;
 mod world;
 
+pub use capacity::Credits;
 pub use model_server::{ModelServer, Script};
 pub use timeline::Timeline;
 pub use words::{chat, collect, cx, prompt, request, text_of};

@@ -32,7 +32,10 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt, io,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -59,6 +62,7 @@ struct World {
     tally: Tally,
     received: Mutex<VecDeque<Received>>,
     plays: Mutex<play::Cache>,
+    sick: AtomicBool,
 }
 
 #[derive(Default)]
@@ -125,6 +129,11 @@ impl ModelServer {
             .lock()
             .by_model
             .insert(model.into(), Arc::new(script));
+    }
+
+    /// Whether the models' list and the health are answered with 503 from now on. Calls follow their scripts all the same.
+    pub fn sick(&self, sick: bool) {
+        self.world.sick.store(sick, Relaxed);
     }
 
     /// The counts of now.

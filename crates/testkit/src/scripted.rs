@@ -6,6 +6,7 @@ pub use call::Call;
 
 use async_trait::async_trait;
 use call::{Played, play};
+use futures_util::{FutureExt, future::BoxFuture};
 use orchestrator_core::{Cx, Failure, Head, Prompt, Reply, Tier};
 use parking_lot::Mutex;
 use std::{
@@ -23,8 +24,13 @@ pub struct Model(Arc<Inner>);
 /// Makes the script of the n-th call.
 type Respond = dyn Fn(usize, &Prompt) -> Call + Send + Sync;
 
+/// Answers the n-th question for a sign of life.
+type Probed = dyn Fn(usize) -> BoxFuture<'static, Option<Result<(), Failure>>> + Send + Sync;
+
 struct Inner {
     respond: Box<Respond>,
+    probed: Mutex<Option<Arc<Probed>>>,
+    probes: AtomicUsize,
     prompts: Mutex<Vec<String>>,
     counts: Arc<Counts>,
 }
@@ -65,9 +71,25 @@ impl Model {
     pub fn responding(respond: impl Fn(usize, &Prompt) -> Call + Send + Sync + 'static) -> Self {
         Model(Arc::new(Inner {
             respond: Box::new(respond),
+            probed: Mutex::default(),
+            probes: AtomicUsize::new(0),
             prompts: Mutex::default(),
             counts: Arc::default(),
         }))
+    }
+
+    /// Answers the n-th question for a sign of life, from 0, with what `probed` resolves to. Without it there is nobody to
+    /// ask.
+    pub fn probed<F>(&self, probed: impl Fn(usize) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Option<Result<(), Failure>>> + Send + 'static,
+    {
+        *self.0.probed.lock() = Some(Arc::new(move |nth| probed(nth).boxed()));
+    }
+
+    /// Questions for a sign of life so far.
+    pub fn probes(&self) -> usize {
+        self.0.probes.load(SeqCst)
     }
 
     /// Calls so far.
@@ -129,6 +151,12 @@ impl orchestrator_core::Model for Model {
         };
         let events = play(call, running).await?;
         Ok(Reply { head, events })
+    }
+
+    async fn probe(&self) -> Option<Result<(), Failure>> {
+        let nth = self.0.probes.fetch_add(1, SeqCst);
+        let probed = self.0.probed.lock().clone()?;
+        probed(nth).await
     }
 }
 

@@ -224,9 +224,9 @@ async fn the_windows_of_known_models_are_known_also_by_the_name_that_the_worker_
             r#"{{"model":"{model}","messages":[{{"role":"user","content":"{text}"}}]}}"#
         ))
     };
-    let run = async |model: &str, target: Option<&str>| {
+    let run = async |model: &str, upstream: Option<&'static str>| {
         let target = Target {
-            model: target.map(str::to_owned),
+            model: Some(Arc::new(move |_| upstream.map(Text::from))),
             ..Target::default()
         };
         let prompt = try_run(&Config::default(), target, long(model), Vec::new()).await;

@@ -53,10 +53,10 @@ fn items_of_arrays_are_looked_into() {
 #[test]
 fn what_stands_in_a_wrong_place_is_not_looked_into() {
     found(
-        "[pipeline]\nstages = [{ x = 1 }]\n[routes.default]\ny = 2\n",
+        "[pipeline]\nstages = [{ x = 1 }]\n[experiments.default]\ny = 2\n",
         &expect![[r#"
             pipeline.stages | wrong type: an array where a table is wanted | a table
-            routes | unknown key `routes` | `pipeline`, `server`, `workers`, `telemetry`, `shutdown`"#]],
+            experiments | unknown key `experiments` | `pipeline`, `server`, `workers`, `routes`, `pools`, `telemet"#]],
     );
 }
 

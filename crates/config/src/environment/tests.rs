@@ -106,9 +106,14 @@ fn variables_alone_can_declare_a_worker() {
             ("ORCHESTRATOR__PIPELINE__STAGES__INFERENCE__WORKER", "local"),
         ],
     );
-    let (name, worker) = config.worker().unwrap();
+    let workers = config.workers_in_use();
+    let (name, worker) = workers.first().unwrap();
     assert_eq!(
-        (name, worker.provider.as_str(), worker.resilience.retry_attempts),
+        (
+            name.as_str(),
+            worker.provider.as_str(),
+            worker.resilience.retry_attempts
+        ),
         ("local", "ollama", Some(1))
     );
 }
@@ -157,7 +162,7 @@ fn an_unknown_variable_is_told_with_the_name_that_was_meant() {
         "",
         &[
             ("ORCHESTRATOR__SERVER__MAX_INFLIGHT", "1"),
-            ("ORCHESTRATOR__ROUTES__X", "1"),
+            ("ORCHESTRATOR__EXPERIMENTS__X", "1"),
             ("ORCHESTRATOR__", "1"),
         ],
         &expect![[r#"
@@ -166,9 +171,9 @@ fn an_unknown_variable_is_told_with_the_name_that_was_meant() {
              = field: ""
              = help: take it out; `orchestrator schema` lists all keys
 
-            error: nothing is called `routes`
-            --> environment: ORCHESTRATOR__ROUTES__X
-             = field: routes
+            error: nothing is called `experiments`
+            --> environment: ORCHESTRATOR__EXPERIMENTS__X
+             = field: experiments
              = help: take it out; `orchestrator schema` lists all keys
 
             error: nothing is called `server.max_inflight`

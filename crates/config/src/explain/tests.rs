@@ -22,7 +22,7 @@ fn the_parts_come_in_the_order_of_a_request() {
     let words = explain(&Config::dev());
     let parts: Vec<&str> = words.split("\n\n").map(|part| part.lines().next().unwrap()).collect();
     expect![
-        "A line without a name, doors, dedup, gate, rag, assemble, inference, resilience, post_process, stream, telemetry, shutdown"
+        "A line without a name, doors, dedup, gate, rag, assemble, inference, routes, resilience, post_process, stream, telemetry, shutdown"
     ]
     .assert_eq(&parts.join(", "));
     assert!(explain(&config("[pipeline]\nname = \"n\"\nversion = \"2\"\n")).starts_with("n 2\n\ndoors\n"));
@@ -180,42 +180,99 @@ fn the_worker_is_named_with_its_place_and_its_limits() {
          [workers.spare]\nprovider = \"vllm\"\n",
         "inference",
         &expect![[r#"
-              Works on at most 1024 requests at once, with 64 waiting before it, on each core.
-              A request that names no model gets `gpt-4`.
-              A request that does not say gets at most 5 tokens.
-              A request that does not say is answered at temperature 0.0.
-              The worker `fast` speaks the API of openai at http://h/v1.
-              It is asked for the model `m`, whatever the client named.
-              It takes at most 95 calls at once, always as a stream.
-              A call may take 5000 ms to connect and 120000 ms to its first token, then be silent for 60000 ms."#]],
+            Works on at most 1024 requests at once, with 64 waiting before it, on each core.
+            A request that names no model gets `gpt-4`.
+            A request that does not say gets at most 5 tokens.
+            A request that does not say is answered at temperature 0.0.
+            The worker `fast` speaks the API of openai at http://h/v1.
+            It is asked for the model `m`, whatever the client named.
+            It takes at most 95 calls at once, always as a stream.
+            A call may take 5000 ms to connect and 120000 ms to its first token, then be silent for 60000 ms.
+            Every 30 s its server is asked for a sign of life; after 3 in a row without one within 5000 ms requests go elsewhere, after 2 with one they come back."#]],
     );
     part(
-        "[pipeline.stages.inference]\nworker = \"ollama\"\n",
+        "[pipeline.stages.inference]\nworker = \"ollama\"\n[workers.ollama]\nprovider = \"ollama\"\nhealth.interval_s = 0\n",
         "inference",
         &expect![[r#"
-              Works on at most 1024 requests at once, with 64 waiting before it, on each core.
-              The worker `ollama` speaks the API of ollama at its usual place.
-              It takes at most 95 calls at once, as a stream when the client asked for one.
-              A call may take 5000 ms to connect and 120000 ms to its first token, then be silent for 60000 ms."#]],
+            Works on at most 1024 requests at once, with 64 waiting before it, on each core.
+            The worker `ollama` speaks the API of ollama at its usual place.
+            It takes at most 95 calls at once, as a stream when the client asked for one.
+            A call may take 5000 ms to connect and 120000 ms to its first token, then be silent for 60000 ms.
+            Its server is never asked for a sign of life."#]],
     );
 }
 
 #[test]
-fn the_worker_s_own_resilience_is_the_one_that_is_told() {
+fn resilience_is_told_for_all_and_where_a_worker_differs() {
     part(
-        "[workers.echo]\nprovider = \"echo\"\nresilience = { retry_attempts = 1, circuit_breaker_threshold = 0 }\n",
+        "[workers.echo]\nprovider = \"echo\"\npool = \"slow\"\nresilience = { retry_attempts = 1, circuit_breaker_threshold = 0 }\n",
+        "inference",
+        &expect![[r#"
+            Works on at most 1024 requests at once, with 64 waiting before it, on each core.
+            The worker `echo` repeats the last message, with 0 ms before each token.
+            It takes at most 95 calls at once, as a stream when the client asked for one.
+            A call may take 5000 ms to connect and 120000 ms to its first token, then be silent for 60000 ms.
+            Its calls count against the 100 of the slow pool.
+            For it alone: circuit_breaker_threshold = 0.
+            For it alone: retry_attempts = 1."#]],
+    );
+    part(
+        "[pipeline.resilience]\nretry_attempts = 1\ncircuit_breaker_threshold = 0\nfailure_rate = 0\n",
         "resilience",
         &expect![[r#"
-              A call that fails is not tried again.
-              The breaker is off."#]],
+            A call that fails is not tried again.
+            Breakers are off."#]],
+    );
+    part(
+        "[pipeline.resilience]\nrequests_per_minute = 600\nlatency_p95_ms = 900\nrate_limit_rate = 0.5\n",
+        "resilience",
+        &expect![[r#"
+            A call that fails before its first token is made again at the next worker, 3 calls in all; at the same one after pauses of up to 100 ms that double up to 5000 ms.
+            5 failures in a row open a worker's breaker.
+            Of the last 50 calls of 60 s, if they are 10 or more, a share of 0.5 that failed opens it too.
+            Of the last 50 calls of 60 s, if they are 10 or more, a share of 0.5 that was answered with 429 opens it too.
+            Of the last 50 calls of 60 s, if they are 10 or more, a 95th percentile of 900 ms to the first token opens it too.
+            It stays open for 60 s, each time longer, up to 300 s.
+            Then 3 calls at once are let through, and 2 successes close it; its calls come back over 10 s.
+            A worker is sent at most 600 calls a minute, 10 of them at once."#]],
     );
     part(
         "[pipeline.resilience]\nretry_attempts = 4\n",
         "resilience",
         &expect![[r#"
-              A call that fails before its first token is tried again, 4 calls in all, after pauses of up to 100 ms that double up to 5000 ms.
-              5 failures in a row open the breaker for 60 s, each time longer, up to 300 s.
-              Then 3 calls at once are let through, and 2 successes close it."#]],
+            A call that fails before its first token is made again at the next worker, 4 calls in all; at the same one after pauses of up to 100 ms that double up to 5000 ms.
+            5 failures in a row open a worker's breaker.
+            Of the last 50 calls of 60 s, if they are 10 or more, a share of 0.5 that failed opens it too.
+            It stays open for 60 s, each time longer, up to 300 s.
+            Then 3 calls at once are let through, and 2 successes close it; its calls come back over 10 s."#]],
+    );
+}
+
+#[test]
+fn routes_are_told_with_their_workers_and_limits() {
+    part(
+        "",
+        "routes",
+        &expect![[r#"
+        Requests for * take the route `default`.
+        It calls echo; those of a tier by p2c_ewma.
+        Calls beyond a request's first are at most 20 % of the requests of 10 s, or 30 if that is more."#]],
+    );
+    part(
+        "[workers.a]\nprovider = \"echo\"\n[routes.one]\nmodels = [\"gpt-*\", \"o1\"]\nprimary = [\"a\", \"echo\"]\n\
+         secondary = [\"ollama\"]\nbackup = [\"vllm\"]\nweights = { a = 3 }\nsoft_limit = 4\nhard_limit = 9\n\
+         stream_soft_limit = 2\noverflow_after_ms = 50\n[routes.two]\nprimary = [\"echo\"]\noverflow_after_ms = 7\n",
+        "routes",
+        &expect![[r#"
+            Requests for gpt-*, o1 take the route `one`.
+            It calls a, echo, then ollama, at last vllm; those of a tier by p2c_ewma, with weights a 3.
+            A tier has at most 4 calls, 2 of them streams; then the next one is taken after 50 ms.
+            At most 9 requests run, all of them streams; the next is refused at once.
+            Calls beyond a request's first are at most 20 % of the requests of 10 s, or 30 if that is more.
+            Requests for * take the route `two`.
+            It calls echo; those of a tier by p2c_ewma.
+            When a tier is full the next one is taken after 7 ms.
+            Calls beyond a request's first are at most 20 % of the requests of 10 s, or 30 if that is more."#]],
     );
 }
 

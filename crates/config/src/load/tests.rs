@@ -37,8 +37,9 @@ fn read(text: &str) -> Result<Loaded, Findings> {
 fn the_promised_document_loads_as_it_stands() {
     let Loaded { config, warnings } = read(PROMISED).unwrap();
     assert_eq!(warnings, []);
-    let (name, worker) = config.worker().unwrap();
-    assert_eq!((name, worker.provider), ("openai", ProviderName::OpenAi));
+    let workers = config.workers_in_use();
+    let (name, worker) = workers.first().unwrap();
+    assert_eq!((name.as_str(), worker.provider), ("openai", ProviderName::OpenAi));
     assert_eq!(config.pipeline.name, "production-gpt4");
     assert_eq!(config.pipeline.deduplication.window_s, 300);
     assert_eq!(config.pipeline.stages.inference.temperature, Some(0.7));

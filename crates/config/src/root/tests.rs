@@ -3,20 +3,40 @@ use super::*;
 #[test]
 fn a_declared_worker_goes_before_the_provider_of_its_name() {
     let mut config = Config::dev();
-    config.pipeline.stages.inference.worker = "openai".to_owned();
-    assert_eq!(config.worker().unwrap().1, WorkerConfig::usual(ProviderName::OpenAi));
+    assert_eq!(config.worker("openai"), Some(WorkerConfig::usual(ProviderName::OpenAi)));
     let mine = WorkerConfig::usual(ProviderName::Vllm);
     config.workers.insert("openai".to_owned(), mine.clone());
-    assert_eq!(config.worker(), Some(("openai", mine)));
-    config.pipeline.stages.inference.worker = "nobody".to_owned();
-    assert_eq!(config.worker(), None);
+    assert_eq!(config.worker("openai"), Some(mine));
+    assert_eq!(config.worker("nobody"), None);
 }
 
 #[test]
 fn without_a_document_the_echo_answers() {
     let config = Config::dev();
-    let (name, worker) = config.worker().unwrap();
-    assert_eq!((name, worker.provider), ("echo", ProviderName::Echo));
+    let workers = config.workers_in_use();
+    let (name, worker) = workers.first().unwrap();
+    assert_eq!((name.as_str(), worker.provider), ("echo", ProviderName::Echo));
+    let routes = config.routes();
+    let (name, route) = routes.first().unwrap();
+    assert_eq!((name.as_str(), &route.models[..]), ("default", &["*".to_owned()][..]));
+}
+
+#[test]
+fn workers_in_use_are_those_that_routes_name_each_once_in_their_order() {
+    let mut config = Config::dev();
+    let route = |primary: &[&str], backup: &[&str]| RouteConfig {
+        primary: primary.iter().map(|&name| name.to_owned()).collect(),
+        backup: backup.iter().map(|&name| name.to_owned()).collect(),
+        ..RouteConfig::default()
+    };
+    config
+        .routes
+        .insert("a".to_owned(), route(&["vllm", "nobody"], &["echo"]));
+    config
+        .routes
+        .insert("b".to_owned(), route(&["echo"], &["ollama", "vllm"]));
+    let workers = config.workers_in_use();
+    assert_eq!(workers.keys().collect::<Vec<_>>(), ["vllm", "echo", "ollama"]);
 }
 
 #[test]

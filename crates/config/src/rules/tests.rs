@@ -5,6 +5,8 @@ use crate::{Environment, Finding, Findings, Severity, parse};
 use expect_test::{Expect, expect};
 use std::{fs, os::unix::fs::PermissionsExt};
 
+mod routes;
+
 const WORKER: &str = "[pipeline.stages.inference]\nworker = \"w\"\n[workers.w]\nprovider = \"openai\"\n";
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -76,7 +78,7 @@ fn all_rules_speak_at_once() {
             error pipeline.answers.max_answer_bytes: 2000 is more than `max_log_bytes`, which is 1500
             error server.admin_listen: clients and operators have the same address
             error server.admin_token: the environment variable NOT_SET is not set
-            warning workers.w: no stage uses the worker `w`
+            warning workers.w: no route uses the worker `w`
             error workers.w.api_key: cannot read the file /does/not/exist: No such file or directory (os error 2)
             error workers.w.base_url: the base URL is not usable: relative URL without a base
             error shutdown.grace_ms: nothing is left of it after `pre_stop_ms`
@@ -226,16 +228,6 @@ fn the_usual_place_of_a_provider_is_checked_too() {
     let said = said("[pipeline.stages.inference]\nworker = \"openai\"\n", &environment);
     assert_eq!(said[0].path.to_string(), "pipeline.stages.inference.worker");
     assert!(said[0].message.contains("base URL"), "{}", said[0]);
-}
-
-#[test]
-fn workers_that_nobody_uses_are_warned_of() {
-    says(
-        "[workers.a]\nprovider = \"echo\"\n[workers.echo]\nprovider = \"ollama\"\n[workers.b]\nprovider = \"vllm\"\n",
-        &expect![[r#"
-            warning workers.a: no stage uses the worker `a`
-            warning workers.b: no stage uses the worker `b`"#]],
-    );
 }
 
 #[test]

@@ -1,35 +1,37 @@
 //! Workers: the one that answers is there, and each can be built.
 
 use super::Rules;
-use crate::{Finding, path::Path, shape::listed, suggest};
-use orchestrator_core::{Env, Secret};
+use crate::{Finding, path::Path, shape::listed};
+use orchestrator_core::{Env, Secret, near};
 use orchestrator_inference::{Error, Metrics, ProviderName, Resilience, WorkerConfig, WorkerSpec};
 
-const USED: &str = "pipeline.stages.inference.worker";
+pub(super) const USED: &str = "pipeline.stages.inference.worker";
 
 // === impl Rules ===
 
 impl Rules<'_> {
     pub(super) fn workers(&mut self) {
-        let used = &self.config.pipeline.stages.inference.worker;
-        match self.config.worker() {
-            None => self.unknown(used),
-            Some((name, usual)) if !self.config.workers.contains_key(name) => {
-                self.build(name, &usual, &|_| Path::of(USED));
-            }
-            Some(_) => {}
-        }
+        let in_use = self.config.workers_in_use();
         for (name, worker) in &self.config.workers {
             let path = Path::of("workers").key(name);
-            if name != used {
-                let idle = Finding::warning(&path, format!("no stage uses the worker `{name}`"));
-                self.say(idle.help(format!("name it in `{USED}`, or take it out")));
+            if !in_use.contains_key(name) {
+                let idle = Finding::warning(&path, format!("no route uses the worker `{name}`"));
+                self.say(idle.help(format!("name it in `{USED}` or in a route, or take it out")));
             }
             self.worker(name, worker, &path);
         }
     }
 
-    fn unknown(&mut self, name: &str) {
+    /// A worker that is named at `path` must be there, or be a provider.
+    pub(super) fn named(&mut self, name: &str, path: &Path) {
+        match self.config.worker(name) {
+            None => self.unknown(name, path),
+            Some(usual) if !self.config.workers.contains_key(name) => self.build(name, &usual, &|_| path.clone()),
+            Some(_) => {}
+        }
+    }
+
+    fn unknown(&mut self, name: &str, path: &Path) {
         let declared = self.config.workers.keys().map(String::as_str);
         let mut names: Vec<&str> = declared.collect();
         let providers = ProviderName::ALL.map(ProviderName::as_str);
@@ -38,12 +40,12 @@ impl Rules<'_> {
                 .iter()
                 .filter(|provider| !self.config.workers.contains_key(**provider)),
         );
-        let near = suggest::near(name, names.iter().copied());
+        let near = near(name, names.iter().copied());
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it: `[workers.{name}]`"),
         };
-        let unknown = Finding::error(&Path::of(USED), format!("no worker is called `{name}`"));
+        let unknown = Finding::error(path, format!("no worker is called `{name}`"));
         self.say(unknown.allowed(listed(names)).help(help));
     }
 
@@ -95,10 +97,10 @@ impl Rules<'_> {
         let Ok(metrics) = Metrics::register(&prometheus::Registry::new()) else {
             return;
         };
-        let (stage, resilience) = (&self.config.pipeline.stages.inference, &self.config.pipeline.resilience);
-        let spec = WorkerSpec::new(name, worker, stage, resilience, (Env::system(), metrics));
+        let stage = &self.config.pipeline.stages.inference;
+        let spec = WorkerSpec::new(name, worker, stage, (Env::system(), metrics));
         let lookup = |name: &str| self.environment.lookup(name);
-        match spec.for_core(0, &lookup) {
+        match spec.for_core(&lookup) {
             Ok(_) => {}
             Err(Error::BaseUrl { reason, .. }) => {
                 let finding = Finding::error(&path("base_url"), reason);

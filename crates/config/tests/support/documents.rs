@@ -30,8 +30,8 @@ fn table(path: &str, shape: &Json) -> BoxedStrategy<Table> {
         .collect();
     let entry = &shape["additionalProperties"];
     if entry.is_object() {
-        let named = (select(NAMES.to_vec()), table(&format!("{path}.*"), entry));
-        let named = named.prop_map(|(name, table)| (name.to_owned(), Value::Table(table)));
+        let named = (select(NAMES.to_vec()), value(&format!("{path}.*"), entry));
+        let named = named.prop_map(|(name, value)| (name.to_owned(), value));
         return vec(named, 0..3)
             .prop_map(|entries| entries.into_iter().collect())
             .boxed();
@@ -90,6 +90,7 @@ fn special(path: &str) -> Option<BoxedStrategy<String>> {
         ".workers.*.api_key" => one_of(&["", "sk-plain", "${OPENAI_API_KEY:-none}"]),
         ".workers.*.base_url" => one_of(&["http://127.0.0.1:9000/v1", "https://example.com", "http://[::1]"]),
         ".pipeline.stages.inference.worker" => one_of(&["echo", "vllm", "llama_cpp", "ollama"]),
+        ".routes.*.primary[]" | ".routes.*.secondary[]" | ".routes.*.backup[]" => one_of(&["echo", "vllm", "ollama"]),
         ".pipeline.stages.assemble.template" => {
             one_of(&["{{ question }}", "{% for p in passages %}{{ p.text }}{% endfor %}"])
         }
@@ -125,12 +126,54 @@ fn fit(document: &mut Table) {
             redaction["name"] = Value::from(format!("{}{index}", redaction["name"].as_str().unwrap()));
         }
     });
+    if let Some(routes) = document.get_mut("routes").and_then(Value::as_table_mut) {
+        for (name, route) in routes.iter_mut() {
+            route.as_table_mut().into_iter().for_each(|table| route_of(name, table));
+        }
+    }
     if let Some(workers) = document.get_mut("workers").and_then(Value::as_table_mut) {
         for (_, worker) in workers.iter_mut() {
             worker
                 .as_table_mut()
                 .into_iter()
                 .for_each(|worker| at(worker, "resilience", resilience));
+        }
+    }
+}
+
+/// A route for models of its own, to workers of which each stands once in a tier.
+fn route_of(name: &str, route: &mut Table) {
+    let count = route.get("models").and_then(Value::as_array).map_or(0, Vec::len);
+    let models = (0..=count).map(|number| Value::from(format!("{name}-{number}*")));
+    route.insert("models".into(), models.collect::<Vec<_>>().into());
+    route.entry("backup").or_insert(Value::Array(vec!["echo".into()]));
+    for tier in ["primary", "secondary", "backup"] {
+        if let Some(workers) = route.get_mut(tier).and_then(Value::as_array_mut) {
+            let mut seen = Vec::new();
+            workers.retain(|worker| {
+                !seen.contains(worker) && {
+                    seen.push(worker.clone());
+                    true
+                }
+            });
+            if tier == "backup" && workers.is_empty() {
+                workers.push("echo".into());
+            }
+        }
+    }
+    let backup = route["backup"][0].as_str().unwrap().to_owned();
+    if let Some(weights) = route.get_mut("weights").and_then(Value::as_table_mut) {
+        let weight = weights.iter().next().map(|(_, weight)| weight.clone());
+        *weights = weight.into_iter().map(|weight| (backup.clone(), weight)).collect();
+    }
+    for (low, high) in [
+        ("soft_limit", "hard_limit"),
+        ("stream_hard_limit", "hard_limit"),
+        ("stream_soft_limit", "stream_hard_limit"),
+        ("stream_soft_limit", "soft_limit"),
+    ] {
+        if let (Some(least), Some(most)) = (integer(route, low), integer(route, high)) {
+            route.insert(low.into(), least.min(most).into());
         }
     }
 }

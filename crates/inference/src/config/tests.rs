@@ -1,5 +1,5 @@
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn general() -> orchestrator_resilience::Config {
     orchestrator_resilience::Config {
@@ -7,10 +7,20 @@ fn general() -> orchestrator_resilience::Config {
         retry_base_ms: 2,
         retry_max_ms: 3,
         circuit_breaker_threshold: 4,
-        circuit_breaker_timeout_s: 5,
-        half_open_probes: 6,
-        close_after: 7,
-        open_max_s: 8,
+        failure_rate: 0.1,
+        rate_limit_rate: 0.2,
+        latency_p95_ms: 5,
+        window_calls: 6,
+        window_s: 7,
+        min_calls: 8,
+        circuit_breaker_timeout_s: 9,
+        half_open_probes: 10,
+        close_after: 11,
+        open_max_s: 12,
+        slow_start_s: 13,
+        requests_per_minute: 14,
+        requests_burst: 15,
+        adaptive_concurrency: false,
     }
 }
 
@@ -20,10 +30,14 @@ fn a_worker_differs_from_the_general_settings_by_just_the_keys_that_it_names() {
     assert_eq!(Resilience::default().over(&general), general);
     let all = serde_json::to_value(&general).unwrap();
     for (key, value) in all.as_object().unwrap() {
-        let other = value.as_u64().unwrap() + 100;
-        let own: Resilience = serde_json::from_value(json!({ key: other })).unwrap();
+        let other = match value {
+            Value::Bool(on) => json!(!on),
+            Value::Number(number) if number.is_f64() => json!(number.as_f64().unwrap() + 0.5),
+            number => json!(number.as_u64().unwrap() + 100),
+        };
+        let own: Resilience = serde_json::from_value(json!({ key: &other })).unwrap();
         let mut expected = all.clone();
-        expected[key] = json!(other);
+        expected[key] = other;
         assert_eq!(serde_json::to_value(own.over(&general)).unwrap(), expected, "{key}");
     }
 }

@@ -8,12 +8,12 @@ use prometheus::Registry;
 fn refused(config: WorkerConfig, variables: &[(&str, &str)]) -> Error {
     let metrics = Metrics::register(&Registry::new()).unwrap();
     let parts = (world(1), metrics);
-    let spec = WorkerSpec::new("w", config, &Config::default(), &Default::default(), parts);
+    let spec = WorkerSpec::new("w", config, &Config::default(), parts);
     let lookup = |name: &str| {
         let found = variables.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    spec.for_core(0, &lookup).map(drop).unwrap_err()
+    spec.for_core(&lookup).map(drop).unwrap_err()
 }
 
 fn openai(change: impl FnOnce(&mut WorkerConfig)) -> WorkerConfig {

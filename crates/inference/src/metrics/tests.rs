@@ -3,7 +3,7 @@ use expect_test::expect;
 use orchestrator_core::Delta;
 use prometheus::{Encoder, TextEncoder};
 
-/// All families but the guards', as a scraper reads them, without those that are still at zero.
+/// All families, as a scraper reads them, without those that are still at zero.
 fn page(registry: &Registry) -> String {
     let mut page = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut page).unwrap();

@@ -10,6 +10,7 @@ pub(super) const PROVIDER: Provider = Provider {
     url_variable: "ANTHROPIC_BASE_URL",
     key_variable: Some("ANTHROPIC_API_KEY"),
     path: "/messages",
+    probe_path: "/models",
     key_header: (HeaderName::from_static("x-api-key"), ""),
     fixed_headers: &[("anthropic-version", "2023-06-01")],
     suffix: "/v1",

@@ -9,6 +9,9 @@ pub(super) const PROVIDER: Provider = Provider {
     url_variable: "LLAMA_CPP_URL",
     key_variable: Some("LLAMA_API_KEY"),
     path: "/chat/completions",
+    // The models list is answered while the model loads, this one with 503; a server that does not know it says 404, which
+    // is a sign of life too.
+    probe_path: "/health",
     key_header: BEARER,
     fixed_headers: &[],
     suffix: "/v1",

@@ -9,6 +9,7 @@ pub(super) const PROVIDER: Provider = Provider {
     url_variable: "OLLAMA_HOST",
     key_variable: None,
     path: "/api/chat",
+    probe_path: "/api/tags",
     key_header: BEARER,
     fixed_headers: &[],
     suffix: "",

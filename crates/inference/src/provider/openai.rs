@@ -9,6 +9,7 @@ pub(super) const PROVIDER: Provider = Provider {
     url_variable: "OPENAI_BASE_URL",
     key_variable: Some("OPENAI_API_KEY"),
     path: "/chat/completions",
+    probe_path: "/models",
     key_header: BEARER,
     fixed_headers: &[],
     suffix: "",

@@ -9,6 +9,7 @@ pub(super) const PROVIDER: Provider = Provider {
     url_variable: "VLLM_URL",
     key_variable: Some("VLLM_API_KEY"),
     path: "/chat/completions",
+    probe_path: "/models",
     key_header: BEARER,
     fixed_headers: &[],
     suffix: "/v1",

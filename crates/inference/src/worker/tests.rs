@@ -11,25 +11,20 @@ use orchestrator_testkit::{ModelServer, Timeline, chat, cx, prompt, text_of, wor
 use prometheus::Registry;
 
 mod answers;
-mod breaker;
+mod failures;
 mod leaving;
 mod logged;
-mod retries;
+mod signs;
 mod timeouts;
 mod tls;
 mod upstream;
 
-/// A worker of `provider` after `change`; pauses between tries are a tenth of the usual ones.
+/// A worker of `provider` after `change`.
 fn spec(provider: ProviderName, change: impl FnOnce(&mut WorkerConfig)) -> WorkerSpec {
     let mut config = WorkerConfig::usual(provider);
     change(&mut config);
     let metrics = Metrics::register(&Registry::new()).unwrap();
-    let general = orchestrator_resilience::Config {
-        retry_base_ms: 10,
-        retry_max_ms: 500,
-        ..Default::default()
-    };
-    WorkerSpec::new("w", config, &Config::default(), &general, (world(1), metrics))
+    WorkerSpec::new("w", config, &Config::default(), (world(1), metrics))
 }
 
 /// The worker at `server`.
@@ -44,7 +39,7 @@ fn worker(provider: ProviderName, server: &ModelServer, change: impl FnOnce(&mut
         config.base_url = Some(url);
         change(config);
     });
-    spec.for_core(0, &|_| None).unwrap()
+    spec.for_core(&|_| None).unwrap()
 }
 
 fn openai(server: &ModelServer) -> Worker {
@@ -57,7 +52,7 @@ fn over(wire: Wire, name: ProviderName, change: impl FnOnce(&mut WorkerConfig)) 
     let provider = provider(name).unwrap();
     let place = provider.place(&spec.name, &spec.config, &|_| None).unwrap();
     let server = spec.server(provider, place.headers, wire);
-    spec.worker(0, Backend::Server(Box::new(server)))
+    spec.worker(Backend::Server(Box::new(server)))
 }
 
 fn streamed(text: &str) -> Prompt {
@@ -75,11 +70,11 @@ async fn call(worker: &Worker, prompt: &Prompt) -> Result<Reply, Failure> {
     worker.call(&cx, prompt).await
 }
 
-/// Text and calls of a request.
-async fn answer(worker: &Worker, prompt: &Prompt) -> Result<(String, u32), Failure> {
+/// All that a request hears.
+async fn answer(worker: &Worker, prompt: &Prompt) -> Result<String, Failure> {
     let reply = call(worker, prompt).await?;
     let batches: Vec<Vec<Chunk>> = reply.events.try_collect().await?;
-    Ok((text_of(batches.iter().flatten()), reply.head.attempts))
+    Ok(text_of(batches.iter().flatten()))
 }
 
 /// Calls, listens to the end and writes down what is heard.
@@ -88,7 +83,7 @@ async fn hear(worker: &Worker, prompt: &Prompt, timeline: &Timeline) {
         Ok(reply) => reply,
         Err(failure) => return timeline.note(format_args!("failed {}", failure.code().as_str())),
     };
-    timeline.note(format_args!("begins at call {}", reply.head.attempts));
+    timeline.note("begins");
     let mut events = reply.events;
     while let Some(batch) = events.next().await {
         match batch {
@@ -99,7 +94,7 @@ async fn hear(worker: &Worker, prompt: &Prompt, timeline: &Timeline) {
     timeline.note("over");
 }
 
-/// What happens when an OpenAI worker is asked whose connections act like this, one connection a call.
+/// What happens when an OpenAI worker is asked whose connections act like this, of which a call takes one.
 async fn story(prompt: Prompt, connections: &[Vec<Act>], change: impl FnOnce(&mut WorkerConfig)) -> Timeline {
     let (wire, _, peers) = pipes(connections.len(), 1 << 20);
     let timeline = Timeline::begin();
@@ -133,19 +128,9 @@ fn finish() -> Act {
     say("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
 }
 
-/// A stream that says `text` at once.
-fn good(text: &str) -> Vec<Act> {
-    vec![begin(), token(text), finish()]
-}
-
 /// An answer without a body; `fields` are whole lines.
 fn status(status: u16, fields: &str) -> Vec<Act> {
     vec![say(format!(
         "HTTP/1.1 {status} Said\r\n{fields}content-length: 0\r\nconnection: close\r\n\r\n"
     ))]
-}
-
-/// A worker that is asked once.
-fn once(config: &mut WorkerConfig) {
-    config.resilience.retry_attempts = Some(1);
 }

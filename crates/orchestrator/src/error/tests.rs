@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     core::{Build, Cores},
     run::run,
+    workers::Workers,
 };
 use expect_test::{Expect, expect};
 use orchestrator_assemble::{Assemble, Target};
@@ -13,6 +14,7 @@ use orchestrator_gateway::{Gateway, Life, Stage, life};
 use orchestrator_inference::{Inference, WorkerSpec};
 use orchestrator_pipeline::{Gate, Parts, Size, Sizes};
 use orchestrator_telemetry::{Logs, Registry, log};
+use orchestrator_testkit::Credits;
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 /// The exit code and the words of an error.
@@ -112,12 +114,43 @@ fn a_taken_address_may_be_free_later() {
 fn a_worker_that_cannot_be_built_is_named() {
     let mut config = config("[workers.w]\nprovider = \"openai\"\n[pipeline.stages.inference]\nworker = \"w\"\n");
     config.workers["w"].base_url = Some("nowhere".to_owned());
-    let worker = spec(&config).for_core(0, &|_| None).map(drop);
+    let worker = spec(&config).for_core(&|_| None).map(drop);
     ends(
         worker.unwrap_err(),
         1,
         &expect!["error: workers.w.base_url: the base URL is not usable: relative URL without a base"],
     );
+}
+
+#[test]
+fn a_route_that_cannot_be_built_is_named() {
+    let mut config = config("[routes.r]\nprimary = [\"echo\"]\n");
+    config.routes["r"].primary.push("nobody".to_owned());
+    let built = Workers::build(&config, 1, &Env::system(), &registry());
+    ends(
+        built.unwrap_err(),
+        78,
+        &expect!["error: the route `r` names the worker `nobody`, which there is not"],
+    );
+}
+
+#[test]
+fn what_is_no_request_has_no_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("r.json");
+    let plan = |body: &str| {
+        std::fs::write(&file, body).unwrap();
+        let error =
+            crate::plan::plan(&config("[routes.r]\nmodels = [\"m\"]\nprimary = [\"echo\"]\n"), &file).unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        error.to_string().replace(&file.display().to_string(), "FILE")
+    };
+    let asks = |model: &str| format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"x"}}]}}"#);
+    expect!["error: FILE: No worker serves the model that was asked for."].assert_eq(&plan(&asks("n")));
+    expect!["error: FILE: `messages` must hold at least one message."].assert_eq(&plan("{}"));
+    std::fs::remove_file(&file).unwrap();
+    let gone = crate::plan::plan(&Config::dev(), &file).unwrap_err().to_string();
+    assert!(gone.ends_with("No such file or directory (os error 2)"), "{gone}");
 }
 
 #[test]
@@ -221,6 +254,7 @@ fn cores(config: &Config, logs: Logs, life: &Life) -> Cores {
         metrics: orchestrator_gateway::Metrics::register(registry.metrics()).unwrap(),
         registry: registry.clone(),
         admin_token: String::new().into(),
+        control: Arc::new(|_| Default::default()),
         models: Vec::new(),
     };
     let (config, line_ledger) = (config.clone(), ledger.clone());
@@ -244,7 +278,7 @@ fn parts(config: &Config, registry: &Registry, ledger: &Arc<Ledger>, gate: orche
     let dedup = orchestrator_dedup::Metrics::register(metrics).unwrap();
     let rag = orchestrator_rag::Metrics::register(metrics).unwrap();
     let filters = orchestrator_post_process::Metrics::register(metrics).unwrap();
-    let worker = spec(config).for_core(0, &|_| None).unwrap();
+    let worker = spec(config).for_core(&|_| None).unwrap();
     Parts {
         dedup: Arc::new(orchestrator_dedup::Dedup::new(
             Live::fixed(Default::default()),
@@ -252,7 +286,7 @@ fn parts(config: &Config, registry: &Registry, ledger: &Arc<Ledger>, gate: orche
             dedup,
             Blocking::new(1),
         )),
-        gate: Gate::new(1, Live::fixed(Default::default()), gate),
+        gate: Gate::new(Credits::of(1).port(), Live::fixed(Default::default()), gate),
         rag: Arc::new(orchestrator_rag::Rag::new(stages.rag.clone(), None, rag)),
         assemble: Arc::new(Assemble::build(&stages.assemble, Target::default(), Blocking::new(1)).unwrap()),
         inference: Arc::new(Inference::new(Arc::new(worker))),
@@ -262,16 +296,11 @@ fn parts(config: &Config, registry: &Registry, ledger: &Arc<Ledger>, gate: orche
 }
 
 fn spec(config: &Config) -> WorkerSpec {
-    let (name, worker) = config.worker().unwrap();
+    let workers = config.workers_in_use();
+    let (name, worker) = workers.first().unwrap();
     let metrics = orchestrator_inference::Metrics::register(registry().metrics()).unwrap();
     let stages = &config.pipeline.stages;
-    WorkerSpec::new(
-        name,
-        worker,
-        &stages.inference,
-        &config.pipeline.resilience,
-        (Env::system(), metrics),
-    )
+    WorkerSpec::new(name, worker.clone(), &stages.inference, (Env::system(), metrics))
 }
 
 fn sizes() -> Sizes {

@@ -8,7 +8,7 @@ use orchestrator_pipeline::{Entry, Gate, LanesConfig, Metrics, Parts, Size, Size
 use orchestrator_post_process::PostProcess;
 use orchestrator_rag::Rag;
 use orchestrator_stream::Stream;
-use orchestrator_testkit::{request, scripted::Model};
+use orchestrator_testkit::{Credits, request, scripted::Model};
 use prometheus::{Registry, TextEncoder};
 use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::Instant};
@@ -45,6 +45,7 @@ pub struct Lines {
     pub entries: Vec<Arc<Entry>>,
     pub drives: Vec<(StageName, JoinHandle<()>)>,
     pub gate: Gate,
+    pub credits: Credits,
     pub ledger: Arc<Ledger>,
     pub tasks: Tasks,
     pub registry: Registry,
@@ -59,7 +60,8 @@ impl Plan {
         let dedup_metrics = orchestrator_dedup::Metrics::register(&registry).unwrap();
         let rag_metrics = orchestrator_rag::Metrics::register(&registry).unwrap();
         let filter_metrics = orchestrator_post_process::Metrics::register(&registry).unwrap();
-        let gate = Gate::new(self.credits, Live::fixed(self.lanes), metrics.clone());
+        let credits = Credits::of(self.credits);
+        let gate = Gate::new(credits.port(), Live::fixed(self.lanes), metrics.clone());
         let assemble = Assemble::build(&Default::default(), Target::default(), Blocking::new(1));
         let parts = Parts {
             dedup: Arc::new(Dedup::new(
@@ -91,6 +93,7 @@ impl Plan {
             entries,
             drives,
             gate,
+            credits,
             ledger,
             tasks,
             registry,
@@ -141,7 +144,7 @@ impl Lines {
     /// All that is counted while a request lives stands as it stood before.
     pub fn assert_idle(&self, credits: usize) {
         assert_eq!((self.ledger.requests(), self.ledger.bytes()), (0, 0));
-        assert_eq!(self.gate.free(), credits);
+        assert_eq!(self.credits.free(), credits);
         assert_eq!(self.tasks.len(), self.drives.len(), "only the loops are left");
     }
 }

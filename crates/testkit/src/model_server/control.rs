@@ -2,15 +2,24 @@
 
 use super::{Received, Script, World};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 /// A small answer: its status and its JSON.
 pub(super) type Plain = (u16, String);
+
+/// Whether it is here that somebody asks who only wants to know whether the server is well.
+fn is_sign_of_life(path: &str) -> bool {
+    path.ends_with("/health") || path.ends_with("/models") || path == "/api/tags"
+}
 
 impl World {
     /// Answers anything that is no call.
     pub(super) fn plain(&self, request: &Received) -> Plain {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let is_probe = request.method == "GET" && is_sign_of_life(path);
+        if is_probe {
+            self.tally.probed();
+        }
         match (&*request.method, path) {
             ("GET", "/__stats") => (200, json!(self.tally.stats()).to_string()),
             ("POST", "/__script") => self.set(query.strip_prefix("model="), &request.body),
@@ -18,6 +27,7 @@ impl World {
                 self.reset();
                 (200, "{}".into())
             }
+            _ if is_probe && self.sick.load(Relaxed) => (503, json!({"error": {"message": "not now"}}).to_string()),
             ("GET", "/health" | "/livez") => (200, r#"{"status":"ok"}"#.into()),
             ("GET", "/api/tags") => (200, json!({"models": [{"name": "test", "model": "test"}]}).to_string()),
             ("GET", path) if path.ends_with("/models") => {

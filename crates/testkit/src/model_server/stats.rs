@@ -22,6 +22,8 @@ pub struct Stats {
     pub connections: u64,
     /// Connections accepted so far.
     pub accepted: u64,
+    /// Questions for the models' list or the health so far.
+    pub probes: u64,
     /// The calls by tag.
     pub tags: BTreeMap<String, Counts>,
 }
@@ -92,6 +94,7 @@ impl Tally {
             });
             stats.peak = stats.total.running;
             stats.accepted = stats.connections;
+            stats.probes = 0;
         });
     }
 
@@ -101,6 +104,10 @@ impl Tally {
             stats.accepted += 1;
         });
         Open(self)
+    }
+
+    pub(super) fn probed(&self) {
+        self.change(|stats| stats.probes += 1);
     }
 
     pub(super) fn begin(&self, tag: &str) -> Ticket<'_> {

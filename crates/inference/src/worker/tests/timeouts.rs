@@ -3,20 +3,20 @@
 use super::*;
 use expect_test::expect;
 use std::future::pending;
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_not_made_fails_after_five_seconds_and_is_tried_again() {
+async fn a_connection_that_is_not_made_fails_after_five_seconds() {
     let story = story(streamed("x"), &[], |_| {}).await;
     expect![[r#"
-        15006  failed upstream_connect
+        5000   failed upstream_connect
     "#]]
     .assert_eq(&story.to_string());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_accepts_and_says_nothing_has_two_minutes() {
-    let story = story(streamed("x"), &[vec![]], once).await;
+    let story = story(streamed("x"), &[vec![]], |_| {}).await;
     expect![[r#"
         0      server 1: asked
         120000 failed first_token_timeout
@@ -33,7 +33,7 @@ async fn neither_a_head_nor_a_role_nor_a_ping_is_a_token() {
         [Act::Wait(50_000), say(": ping\n\n")].to_vec(),
         [Act::Wait(50_000), say(": ping\n\n")].to_vec(),
     ];
-    let story = story(streamed("x"), &[acts.concat()], once).await;
+    let story = story(streamed("x"), &[acts.concat()], |_| {}).await;
     expect![[r#"
         0      server 1: asked
         120000 failed first_token_timeout
@@ -45,10 +45,10 @@ async fn neither_a_head_nor_a_role_nor_a_ping_is_a_token() {
 #[tokio::test(start_paused = true)]
 async fn a_first_token_may_take_its_time_in_silence_longer_than_a_later_one() {
     let acts = vec![begin(), Act::Wait(119_000), token("late"), Act::Wait(59_000), finish()];
-    let story = story(streamed("x"), &[acts], once).await;
+    let story = story(streamed("x"), &[acts], |_| {}).await;
     expect![[r#"
         0      server 1: asked
-        119000 begins at call 1
+        119000 begins
         119000 "late"
         178000 ""
         178000 over
@@ -66,7 +66,7 @@ async fn silence_after_a_token_ends_the_answer_and_any_byte_breaks_it() {
     let story = story(streamed("x"), &[acts.concat()], |_| {}).await;
     expect![[r#"
         0      server 1: asked
-        0      begins at call 1
+        0      begins
         0      "a"
         59000  "b"
         237000 failed idle_timeout
@@ -79,7 +79,6 @@ async fn silence_after_a_token_ends_the_answer_and_any_byte_breaks_it() {
 #[tokio::test(start_paused = true)]
 async fn both_limits_are_the_configurations() {
     let limits = |config: &mut WorkerConfig| {
-        once(config);
         config.first_token_timeout_ms = 70;
         config.idle_timeout_ms = 30;
     };
@@ -94,7 +93,7 @@ async fn both_limits_are_the_configurations() {
     let halting = story(streamed("x"), &[acts], limits).await;
     expect![[r#"
         0      server 1: asked
-        69     begins at call 1
+        69     begins
         69     "a"
         99     failed idle_timeout
         99     over
@@ -112,7 +111,7 @@ async fn an_answer_in_one_piece_has_until_the_deadline() {
     let story = story(prompt("x"), &[acts], |_| {}).await;
     expect![[r#"
         0      server 1: asked
-        599000 begins at call 1
+        599000 begins
         599000 "whole"
         599000 over
         599000 server 1: left
@@ -139,14 +138,13 @@ async fn a_deadline_that_passes_closes_the_call_at_once() {
             () = peers.remove(0).plays(1, &acts, &timeline) => {}
         }
         assert!(timeline.to_string().ends_with("700    server 1: left\n"), "{timeline}");
-        assert_eq!(worker.spec.guard().slots().taken(), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_whose_text_does_not_come_is_told_without_it() {
     let stuck = vec![say("HTTP/1.1 503 Busy\r\ncontent-length: 99\r\n\r\n{\"error\":")];
-    let story = story(prompt("x"), &[stuck], once).await;
+    let story = story(prompt("x"), &[stuck], |_| {}).await;
     expect![[r#"
         0      server 1: asked
         1000   failed upstream_error

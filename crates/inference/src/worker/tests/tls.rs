@@ -18,10 +18,9 @@ async fn ask(host: &str, acceptor: &TlsAcceptor) -> Result<String, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let spec = spec(ProviderName::OpenAi, |config| {
-        once(config);
         config.base_url = Some(format!("https://{host}:{port}/v1"));
     });
-    let worker = spec.for_core(0, &|_| None).unwrap();
+    let worker = spec.for_core(&|_| None).unwrap();
     let serve = async {
         let (stream, _) = listener.accept().await.unwrap();
         // A client that does not trust the server breaks the handshake off.
@@ -38,7 +37,7 @@ async fn ask(host: &str, acceptor: &TlsAcceptor) -> Result<String, Failure> {
     };
     let prompt = prompt("x");
     let (answer, ()) = tokio::join!(answer(&worker, &prompt), serve);
-    answer.map(|(said, _)| said)
+    answer
 }
 
 #[tokio::test]

@@ -1,0 +1,104 @@
+//! Routes: their workers are there, their limits fit each other, and no request could take two of them.
+
+use super::{Rules, workers::USED};
+use crate::{Finding, path::Path};
+use orchestrator_routing::RouteConfig;
+
+// === impl Rules ===
+
+impl Rules<'_> {
+    pub(super) fn routes(&mut self) {
+        if self.config.routes.is_empty() {
+            return self.named(&self.config.pipeline.stages.inference.worker, &Path::of(USED));
+        }
+        let stated = &self.config.pipeline.stages.inference.worker;
+        let is_idle = !self.config.workers_in_use().contains_key(stated);
+        if is_idle && self.document.value(&Path::of(USED)).is_some() {
+            let idle = Finding::warning(
+                &Path::of(USED),
+                format!("no route names `{stated}`, so it is not called"),
+            );
+            self.say(idle.help("name it in a route, or take it out"));
+        }
+        for (name, route) in &self.config.routes {
+            self.route(&Path::of("routes").key(name), route);
+        }
+        self.ambiguous();
+    }
+
+    fn route(&mut self, path: &Path, route: &RouteConfig) {
+        if route.workers().next().is_none() {
+            let empty = Finding::error(path, "the route names no worker");
+            self.say(empty.help("name at least one in `primary`"));
+        }
+        for (tier, workers) in [
+            ("primary", &route.primary),
+            ("secondary", &route.secondary),
+            ("backup", &route.backup),
+        ] {
+            for (index, worker) in workers.iter().enumerate() {
+                let place = path.key(tier).index(index);
+                self.named(worker, &place);
+                if workers.iter().take(index).any(|before| before == worker) {
+                    let twice = Finding::error(&place, format!("the worker `{worker}` stands in this tier already"));
+                    self.say(twice.help("take one out; `weights` gives a worker more calls"));
+                }
+            }
+        }
+        for worker in route.weights.keys() {
+            if !route.workers().any(|known| known == worker) {
+                let idle = Finding::error(
+                    &path.key("weights").key(worker),
+                    format!("the route has no worker `{worker}`"),
+                );
+                self.say(idle.help("name it in a tier of the route, or take its weight out"));
+            }
+        }
+        self.limits_of(path, route);
+    }
+
+    /// A limit that another one never lets be reached says something else than was meant.
+    fn limits_of(&mut self, path: &Path, route: &RouteConfig) {
+        for (low, least, high, most) in [
+            ("soft_limit", route.soft_limit, "hard_limit", route.hard_limit),
+            (
+                "stream_soft_limit",
+                route.stream_soft_limit,
+                "stream_hard_limit",
+                route.stream_hard_limit,
+            ),
+            (
+                "stream_soft_limit",
+                route.stream_soft_limit,
+                "soft_limit",
+                route.soft_limit,
+            ),
+            (
+                "stream_hard_limit",
+                route.stream_hard_limit,
+                "hard_limit",
+                route.hard_limit,
+            ),
+        ] {
+            if let (Some(least), Some(most)) = (least, most) {
+                self.order(path, (low, least as u64), (high, most as u64));
+            }
+        }
+    }
+
+    /// Which of two routes a request takes must not be a matter of their order.
+    fn ambiguous(&mut self) {
+        let routes: Vec<_> = self.config.routes.iter().collect();
+        for (at, (name, route)) in routes.iter().enumerate() {
+            for (index, model) in route.models.iter().enumerate() {
+                let mut before = routes.iter().take(at);
+                let Some((other, _)) = before.find(|(_, other)| other.models.contains(model)) else {
+                    continue;
+                };
+                let path = Path::of("routes").key(name).key("models").index(index);
+                let both = Finding::error(&path, format!("the route `{other}` serves `{model}` already"));
+                self.say(both.help("take it out of one of the two"));
+            }
+        }
+    }
+}

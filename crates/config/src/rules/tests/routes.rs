@@ -1,0 +1,86 @@
+//! Routes and the workers that they name.
+
+use super::says;
+use expect_test::expect;
+
+#[test]
+fn workers_that_nobody_uses_are_warned_of() {
+    says(
+        "[workers.a]\nprovider = \"echo\"\n[workers.echo]\nprovider = \"ollama\"\n[workers.b]\nprovider = \"vllm\"\n",
+        &expect![[r#"
+            warning workers.a: no route uses the worker `a`
+            warning workers.b: no route uses the worker `b`"#]],
+    );
+}
+
+#[test]
+fn a_route_names_workers_that_are_there_each_once_in_a_tier() {
+    says(
+        "[workers.fast]\nprovider = \"echo\"\n[routes.r]\nprimary = [\"fast\", \"fsat\", \"fast\"]\nbackup = [\"fast\", \"vlmm\"]\n\
+         [routes.empty]\nmodels = [\"x\"]\n",
+        &expect![[r#"
+            error routes.r.primary[1]: no worker is called `fsat`
+            error routes.r.primary[2]: the worker `fast` stands in this tier already
+            error routes.r.backup[1]: no worker is called `vlmm`
+            error routes.empty: the route names no worker"#]],
+    );
+}
+
+#[test]
+fn a_route_may_name_a_provider_as_the_stage_may() {
+    says(
+        "[routes.r]\nprimary = [\"echo\"]\nbackup = [\"anthropic\"]\n",
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn weights_are_for_workers_of_the_route() {
+    says(
+        "[workers.a]\nprovider = \"echo\"\n[workers.b]\nprovider = \"echo\"\n[routes.r]\nprimary = [\"a\"]\nweights = { a = 2, b = 3 }\n",
+        &expect![[r#"
+            warning workers.b: no route uses the worker `b`
+            error routes.r.weights.b: the route has no worker `b`"#]],
+    );
+}
+
+#[test]
+fn a_limit_that_cannot_be_reached_is_an_error() {
+    says(
+        "[routes.r]\nprimary = [\"echo\"]\nsoft_limit = 9\nhard_limit = 8\nstream_soft_limit = 10\nstream_hard_limit = 9\n",
+        &expect![[r#"
+            error routes.r.soft_limit: 9 is more than `hard_limit`, which is 8
+            error routes.r.stream_soft_limit: 10 is more than `stream_hard_limit`, which is 9
+            error routes.r.stream_soft_limit: 10 is more than `soft_limit`, which is 9
+            error routes.r.stream_hard_limit: 9 is more than `hard_limit`, which is 8"#]],
+    );
+    says(
+        "[routes.r]\nprimary = [\"echo\"]\nsoft_limit = 8\nhard_limit = 8\nstream_soft_limit = 8\nstream_hard_limit = 8\n",
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn two_routes_do_not_claim_the_same_models() {
+    says(
+        "[routes.a]\nmodels = [\"gpt-4\", \"gpt-*\"]\nprimary = [\"echo\"]\n[routes.b]\nprimary = [\"echo\"]\n\
+         [routes.c]\nmodels = [\"gpt-4o\", \"gpt-*\", \"*\"]\nprimary = [\"echo\"]\n",
+        &expect![[r#"
+            error routes.c.models[1]: the route `a` serves `gpt-*` already
+            error routes.c.models[2]: the route `b` serves `*` already"#]],
+    );
+}
+
+#[test]
+fn the_worker_of_the_stage_is_idle_beside_routes_that_do_not_name_it() {
+    let routes = "[routes.r]\nprimary = [\"echo\"]\n";
+    says(
+        &format!("[pipeline.stages.inference]\nworker = \"ollama\"\n{routes}"),
+        &expect!["warning pipeline.stages.inference.worker: no route names `ollama`, so it is not called"],
+    );
+    says(
+        &format!("[pipeline.stages.inference]\nworker = \"echo\"\n{routes}"),
+        &expect![[r#""#]],
+    );
+    says(routes, &expect![[r#""#]]);
+}

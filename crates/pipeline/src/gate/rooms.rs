@@ -1,0 +1,107 @@
+//! The waiting rooms side by side. A pure machine, like each [`Room`].
+
+use crate::{
+    LanesConfig,
+    room::{Number, Room},
+};
+use orchestrator_core::Priority;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Those who wait, by what they wait for.
+#[derive(Debug)]
+pub(super) struct Rooms<T>(Vec<Waiting<T>>);
+
+#[derive(Debug)]
+struct Waiting<T> {
+    room: Room<T>,
+    /// How long a credit is held, as a moving average over about 16 of them; zero until the first came back.
+    held: Duration,
+}
+
+// === impl Rooms ===
+
+impl<T> Rooms<T> {
+    pub(super) fn new(rooms: usize) -> Self {
+        let empty = || Waiting {
+            room: Room::new(),
+            held: Duration::ZERO,
+        };
+        Rooms(std::iter::repeat_with(empty).take(rooms).collect())
+    }
+
+    /// How many wait in a lane, over all rooms.
+    pub(super) fn waiting(&self, priority: Priority) -> usize {
+        self.0.iter().map(|waiting| waiting.room.len(priority)).sum()
+    }
+
+    /// How many wait in a lane of a room.
+    pub(super) fn len(&self, room: usize, priority: Priority) -> usize {
+        self.0.get(room).map_or(0, |waiting| waiting.room.len(priority))
+    }
+
+    /// The rooms in which somebody waits.
+    pub(super) fn occupied(&self) -> Vec<usize> {
+        let rooms = self.0.iter().enumerate();
+        rooms
+            .filter(|(_, waiting)| !waiting.room.is_empty())
+            .map(|(room, _)| room)
+            .collect()
+    }
+
+    /// Calls until one who came now were called x mean time a credit is held / slots.
+    pub(super) fn expected_wait(
+        &self,
+        (room, slots): (usize, usize),
+        priority: Priority,
+        lanes: &LanesConfig,
+    ) -> Duration {
+        let Some(waiting) = self.0.get(room) else {
+            return Duration::ZERO;
+        };
+        let calls = waiting.room.calls_until(priority, &lanes.weights);
+        let rounds = calls as f64 / slots.max(1) as f64;
+        Duration::try_from_secs_f64(waiting.held.as_secs_f64() * rounds).unwrap_or(Duration::MAX)
+    }
+
+    /// Takes a place; the room is one of those that there are.
+    pub(super) fn wait(&mut self, room: usize, priority: Priority, caller: T, now: Instant) -> Number {
+        let room = self.0.get_mut(room);
+        room.map_or(0, |waiting| waiting.room.wait(priority, caller, now))
+    }
+
+    pub(super) fn leave(&mut self, room: usize, number: Number) {
+        if let Some(waiting) = self.0.get_mut(room) {
+            waiting.room.leave(number);
+        }
+    }
+
+    pub(super) fn raise(&mut self, room: usize, number: Number, priority: Priority) {
+        if let Some(waiting) = self.0.get_mut(room) {
+            waiting.room.raise(number, priority);
+        }
+    }
+
+    /// Calls the next one of a room.
+    pub(super) fn next(&mut self, room: usize, now: Instant, lanes: &LanesConfig) -> Option<T> {
+        self.0.get_mut(room)?.room.next(now, lanes)
+    }
+
+    /// A credit of this room was held for so long.
+    pub(super) fn held(&mut self, room: usize, held: Duration) {
+        if let Some(waiting) = self.0.get_mut(room) {
+            waiting.held = average(waiting.held, held);
+        }
+    }
+}
+
+fn average(mean: Duration, sample: Duration) -> Duration {
+    if mean.is_zero() {
+        sample
+    } else {
+        mean.mul_f64(15.0 / 16.0).saturating_add(sample.mul_f64(1.0 / 16.0))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! Several rooms side by side.
+
+use super::*;
+use orchestrator_core::Request;
+use orchestrator_testkit::request;
+use serde_json::Value;
+
+/// Two rooms of one credit each, and a limit above which the first refuses.
+#[derive(Default)]
+struct TwoRooms {
+    out: [Arc<Mutex<usize>>; 2],
+    refuses: bool,
+}
+
+struct Out(Arc<Mutex<usize>>);
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+    }
+}
+
+impl Capacity for TwoRooms {
+    fn rooms(&self) -> usize {
+        2
+    }
+
+    fn room(&self, request: &Request) -> Result<usize, Failure> {
+        match &*request.model {
+            "one" => Ok(0),
+            "two" => Ok(1),
+            _ => Err(Failure::new(Code::ModelNotFound, "No such room.")),
+        }
+    }
+
+    fn admit(&self, room: usize) -> Admission {
+        let mut out = self.out[room].lock();
+        match *out {
+            0 => {
+                *out += 1;
+                Admission::Granted(Credit::new(Out(self.out[room].clone())))
+            }
+            _ if self.refuses => Admission::Refused,
+            _ => Admission::Full,
+        }
+    }
+
+    fn slots(&self, _: usize) -> usize {
+        1
+    }
+
+    fn plan(&self, _: &Request) -> Result<Value, Failure> {
+        Ok(Value::Null)
+    }
+}
+
+fn rooms(refuses: bool) -> (Gate, Registry) {
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry, Ledger::generous()).unwrap();
+    let capacity = Arc::new(TwoRooms {
+        refuses,
+        ..TwoRooms::default()
+    });
+    (
+        Gate::new(capacity, Live::fixed(LanesConfig::default()), metrics),
+        registry,
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_room_blocks_no_other_and_each_calls_its_own() {
+    let (gate, _) = rooms(false);
+    let jobs = [0, 0, 1, 1].map(|room| (room, job(Priority::Normal, LONG)));
+    let mut passes: Vec<_> = jobs
+        .iter()
+        .map(|(room, (cx, _))| Box::pin(gate.pass(cx, *room)))
+        .collect();
+    let mut heard = Vec::new();
+    for pass in &mut passes {
+        heard.push(futures_util::poll!(pass.as_mut()));
+    }
+    let ready: Vec<bool> = heard.iter().map(Poll::is_ready).collect();
+    assert_eq!(ready, [true, false, true, false]);
+    drop(heard.remove(2));
+    assert!(poll(&mut passes[3]).await, "the second room's next");
+    assert!(!poll(&mut passes[1]).await, "the first room's is still out");
+    drop(heard);
+    assert!(poll(&mut passes[1]).await);
+    assert_eq!(gate.waiting(Priority::Normal), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_its_hard_limit_a_room_refuses_at_once_and_says_so() {
+    let (gate, registry) = rooms(true);
+    let (cx, _client) = job(Priority::High, LONG);
+    let held = gate.pass(&cx, 0).await.unwrap();
+    let refused = gate.pass(&cx, 0).await.unwrap_err();
+    assert_eq!((refused.code(), shed(&registry, "hard_limit")), (Code::Overloaded, 1.0));
+    assert!(refused.public().contains("route"), "{refused}");
+    drop(held);
+    assert!(gate.pass(&cx, 0).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_goes_to_the_room_of_its_model_or_nowhere() {
+    let (gate, _) = rooms(false);
+    let ask = async |model: &str| {
+        let (mut cx, _client) = job(Priority::Normal, LONG);
+        let mut request = request("x");
+        request.model = model.into();
+        match gate.run(&mut cx, Unique(Box::new(request))).await {
+            Ok(_) => "on".to_owned(),
+            Err(failure) => failure.code().as_str().to_owned(),
+        }
+    };
+    assert_eq!(
+        [ask("one").await, ask("two").await, ask("three").await],
+        ["on", "on", "model_not_found"]
+    );
+    assert!(gate.capacity().plan(&request("x")).unwrap().is_null());
+}

@@ -1,0 +1,309 @@
+//! One request's course over the workers of its route: plan, call, and on to the next until one answers.
+//!
+//! After a failure the next worker of the plan is called at once; only when none is left is a worker tried again, after a
+//! pause. A worker that refuses by itself costs neither a try nor budget. Nothing is tried again after the first token: the
+//! call is then the listener's, with all that it holds riding inside its stream.
+
+mod attempt;
+
+use crate::{Candidate, Plan, Refused, Reject, Why, route::Route, router::Router};
+use attempt::Place;
+use orchestrator_core::{Blame, Code, Cx, Failure, Prompt, Reply, Retry, Tier};
+use orchestrator_resilience::{Attempts, Pause};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a request that waits for a free slot goes at most without looking again: breakers and rests end by the clock.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// A request on its way over the workers of its route.
+pub(crate) struct Course<'a> {
+    router: &'a Router,
+    route: &'a Arc<Route>,
+    cx: &'a Cx,
+    prompt: &'a Prompt,
+    began: Instant,
+    attempts: Attempts,
+    /// Tiers that were called.
+    tiers: Vec<Tier>,
+    /// Workers that refused our credentials or sent us elsewhere, which are not asked again.
+    barred: Vec<usize>,
+    /// What the last call came to.
+    last: Option<Failed>,
+    /// What those calls of a round came to whose workers may do better the next time.
+    hopeful: Option<Failure>,
+}
+
+/// A call that failed, so that another may follow.
+struct Failed {
+    worker: Arc<str>,
+    failure: Failure,
+}
+
+/// What comes after a look at a plan.
+enum Next {
+    /// An answer.
+    Answered(Reply),
+    /// Another plan, once a call is over or this long has passed.
+    Wait(Duration),
+    /// Another plan, after this pause.
+    Again(Duration),
+}
+
+// === impl Course ===
+
+impl<'a> Course<'a> {
+    pub(crate) fn new(router: &'a Router, route: &'a Arc<Route>, cx: &'a Cx, prompt: &'a Prompt) -> Self {
+        Course {
+            router,
+            route,
+            cx,
+            prompt,
+            began: Instant::now(),
+            attempts: Attempts::new(route.resilience()),
+            tiers: Vec::new(),
+            barred: Vec::new(),
+            last: None,
+            hopeful: None,
+        }
+    }
+
+    /// Calls worker after worker until one comes to its first token.
+    pub(crate) async fn run(mut self) -> Result<Reply, Failure> {
+        self.route.begin(self.began);
+        let ended = self.look_and_follow().await;
+        ended.map_err(|failure| match self.route.shortest_rest(Instant::now()) {
+            Some(rest) if failure.code() == Code::RateLimited => failure.with_retry_after(rest),
+            _ => failure,
+        })
+    }
+
+    async fn look_and_follow(&mut self) -> Result<Reply, Failure> {
+        loop {
+            // Listened to before the look, so that a slot which comes free meanwhile is not missed.
+            let freed = self.router.routes.freed().notified();
+            let plan = self.plan();
+            let next = match self.spared(&plan) {
+                Some(left) => Next::Wait(left),
+                None => self.follow(plan).await?,
+            };
+            match next {
+                Next::Answered(reply) => return Ok(reply),
+                // Whether a call is over or time has passed, the next look tells.
+                Next::Wait(longest) => drop(timeout(longest, freed).await),
+                Next::Again(pause) => sleep(pause).await,
+            }
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        let now = Instant::now();
+        let mut plan = self.route.plan(&self.prompt.request, self.left(now), now);
+        plan.candidates
+            .retain(|candidate| !self.barred.contains(&candidate.worker));
+        tracing::debug!(request_id = %self.prompt.request.id, route = &*self.route.name, ?plan, "a plan");
+        plan
+    }
+
+    /// What is left of the wait by which a costlier tier is spared, when the plan has only such ones because others are full.
+    fn spared(&self, plan: &Plan) -> Option<Duration> {
+        let first = plan.candidates.first()?;
+        let overflow = Duration::from_millis(self.route.config.overflow_after_ms);
+        let left = overflow.checked_sub(self.began.elapsed())?;
+        (first.reason.is_overflow() && self.attempts.made() == 0 && !left.is_zero()).then_some(left)
+    }
+
+    /// Calls the workers of a plan, one after the other.
+    async fn follow(&mut self, plan: Plan) -> Result<Next, Failure> {
+        let is_barred =
+            plan.candidates.is_empty() && !plan.skipped.iter().any(|skipped| skipped.why == Why::OverCapacity);
+        let (mut untried, made) = (plan.candidates, self.attempts.made());
+        while let Some(candidate) = self.next(&mut untried) {
+            if let Some(reply) = self.call(candidate, !untried.is_empty()).await? {
+                return Ok(Next::Answered(reply));
+            }
+        }
+        if self.attempts.made() > made {
+            return self.again();
+        }
+        match plan.reject {
+            Some(reject) if reject.refused == Refused::AllBreakersOpen => self.probe(plan.probe, reject).await,
+            Some(reject) if reject.refused != Refused::OverCapacity => self.refuse(reject),
+            // Nobody else is left than those who refused our credentials.
+            None if is_barred => self.give_up(),
+            _ => Ok(Next::Wait(LOOK_AGAIN)),
+        }
+    }
+
+    /// The next worker of the plan; for the last try one of a tier that was not called yet, if there is one.
+    fn next(&self, untried: &mut Vec<Candidate>) -> Option<Candidate> {
+        let is_last = self.attempts.left() == 1 && self.attempts.made() > 0;
+        let is_new = |candidate: &Candidate| !self.tiers.contains(&candidate.tier);
+        let fresh = is_last.then(|| untried.iter().position(is_new)).flatten();
+        let at = fresh.unwrap_or(0);
+        (at < untried.len()).then(|| untried.remove(at))
+    }
+
+    /// Calls one worker. `None` when the next may be called: it let no call through, or its failure may be another's success.
+    async fn call(&mut self, candidate: Candidate, has_more: bool) -> Result<Option<Reply>, Failure> {
+        let Some(place) = Place::take(self.router, self.route, candidate, self.prompt.request.stream) else {
+            return Ok(None);
+        };
+        if let Some(last) = &self.last {
+            if !self.route.may_retry(Instant::now()) {
+                place.unused();
+                self.route.metrics.budget_spent();
+                return Err(last.failure.clone());
+            }
+            self.route.metrics.retried(&last.worker, last.failure.code());
+        }
+        self.attempts.begin();
+        self.tiers.push(candidate.tier);
+        self.route.metrics.decided(candidate.reason);
+        let worker = place.worker().clone();
+        match place.call(self.cx, self.prompt, self.patience(has_more)).await {
+            Ok(mut reply) => {
+                reply.head.tier = candidate.tier;
+                reply.head.attempts = self.attempts.made();
+                Ok(Some(reply))
+            }
+            Err(failure) => {
+                self.log(&worker, &failure);
+                self.failed((candidate.worker, worker), failure).map(|()| None)
+            }
+        }
+    }
+
+    /// How long a call that does not stream may take while another may follow: half of the time that there is.
+    fn patience(&self, has_more: bool) -> Option<Duration> {
+        let half = || self.left(Instant::now()).div_f64(2.0);
+        (has_more && self.attempts.left() > 0 && !self.prompt.request.stream).then(half)
+    }
+
+    /// Whether another call may follow this failure.
+    fn failed(&mut self, (index, worker): (usize, Arc<str>), failure: Failure) -> Result<(), Failure> {
+        let is_hopeful = failure.code().retry() == Retry::Now;
+        let is_refused = matches!(failure.code(), Code::UpstreamCredentials | Code::UpstreamRedirected);
+        let may_move_on = is_hopeful || is_refused || failure.code() == Code::RateLimited;
+        if !may_move_on || self.attempts.left() == 0 {
+            return Err(failure);
+        }
+        if is_refused {
+            self.barred.push(index);
+        }
+        if is_hopeful {
+            self.hopeful = Some(failure.clone());
+        }
+        self.last = Some(Failed { worker, failure });
+        Ok(())
+    }
+
+    /// All workers of the plan were called: another round after a pause, or the end. One that may do better counts for more
+    /// than one that rests or refuses us.
+    fn again(&mut self) -> Result<Next, Failure> {
+        let hopeful = self.hopeful.take();
+        let last = self.last.as_ref().map(|last| last.failure.clone());
+        match hopeful.or(last).map(|failure| self.pause_after(&failure)) {
+            Some(Pause::For(pause)) => Ok(Next::Again(pause)),
+            Some(Pause::Never) | None => self.give_up(),
+        }
+    }
+
+    fn pause_after(&mut self, failure: &Failure) -> Pause {
+        let now = Instant::now();
+        let deadline = self.cx.deadline().unwrap_or(now);
+        self.attempts
+            .after(failure, now, deadline, &mut *self.router.rng.lock())
+    }
+
+    /// When every breaker is open, one request a second goes to the worker that is due soonest; the others are refused.
+    async fn probe(&mut self, probe: Option<Candidate>, reject: Reject) -> Result<Next, Failure> {
+        let probe = probe.filter(|probe| !self.barred.contains(&probe.worker));
+        let Some(probe) = probe.filter(|_| self.last.is_none() && self.route.may_probe(Instant::now())) else {
+            return self.refuse(reject);
+        };
+        match self.call(probe, false).await? {
+            Some(reply) => Ok(Next::Answered(reply)),
+            None => self.refuse(reject),
+        }
+    }
+
+    /// No worker can be called. What the last call came to says more than that the workers are left alone since.
+    fn refuse(&mut self, reject: Reject) -> Result<Next, Failure> {
+        if self.last.is_some() {
+            return self.give_up();
+        }
+        let failure = reject.failure();
+        match self.pause_after(&failure) {
+            // A short rest is waited for.
+            Pause::For(pause) => Ok(Next::Again(pause)),
+            Pause::Never => {
+                self.route.metrics.refused(reject.refused);
+                Err(failure)
+            }
+        }
+    }
+
+    fn give_up(&mut self) -> Result<Next, Failure> {
+        Err(self.last.take().map_or_else(spent, |last| last.failure))
+    }
+
+    fn left(&self, now: Instant) -> Duration {
+        let deadline = self.cx.deadline().unwrap_or(now);
+        deadline.saturating_duration_since(now)
+    }
+
+    /// The access log has what a client did wrong; what is wrong with the worker is for whoever runs it.
+    fn log(&self, worker: &str, failure: &Failure) {
+        let (request_id, attempt) = (self.prompt.request.id, self.attempts.made());
+        let (code, status) = (failure.code().as_str(), failure.status());
+        match failure.code().blame() {
+            Blame::Client => tracing::debug!(%request_id, worker, attempt, code, status, "a call was refused"),
+            _ => tracing::warn!(
+                %request_id,
+                worker,
+                attempt,
+                code,
+                status,
+                causes = failure.causes(),
+                "a call failed: {}",
+                failure.loggable(),
+            ),
+        }
+    }
+}
+
+/// What is told when no call was made, though that does not happen.
+fn spent() -> Failure {
+    Failure::new(Code::BreakerOpen, "No worker can be called for now.")
+}
+
+// === impl Reject ===
+
+impl Reject {
+    /// The refusal in words.
+    fn failure(self) -> Failure {
+        let (code, text) = match self.refused {
+            Refused::DeadlineTooShort => {
+                let text = "Nothing is left of the time that the request has.";
+                return Failure::new(Code::DeadlineExceeded, text);
+            }
+            Refused::AllResting => (Code::RateLimited, "All workers asked for a rest."),
+            Refused::RateLimited => (Code::RateLimited, "The workers are called as often as they may."),
+            Refused::OverCapacity => (Code::Overloaded, "All workers are busy."),
+            Refused::AllBreakersOpen => (
+                Code::BreakerOpen,
+                "No worker is called for now, since their last calls failed.",
+            ),
+        };
+        let least = match code {
+            // The rest is waited for if it is short, so it is told as it is.
+            Code::RateLimited => Duration::ZERO,
+            _ => Duration::from_secs(1),
+        };
+        Failure::new(code, text).with_retry_after(self.after.max(least))
+    }
+}
+
+#[cfg(test)]
+mod tests;

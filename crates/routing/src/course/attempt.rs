@@ -1,0 +1,144 @@
+//! One call at one worker, and what it holds of it until it is over.
+
+use crate::{Candidate, Member, Routes, load::Counted, member::Held, route::Route, router::Router};
+use futures_util::StreamExt;
+use orchestrator_core::{Chunk, Code, Cx, Failure, Model, Prompt, Reply};
+use std::{fmt, future::ready, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
+
+/// A place for one call: a slot of the worker and of its pool, one of the route's on this tier, and the breaker's leave.
+pub(super) struct Place {
+    member: Arc<Member>,
+    model: Arc<dyn Model>,
+    is_stream: bool,
+    held: Held,
+    _calls: Counted,
+    // Last, so that whoever hears of it finds the rest given back.
+    _freed: Freed,
+}
+
+/// Tells those who wait for room that a call is over.
+struct Freed(Arc<Routes>);
+
+/// A call that is waited for. One that is given up has taken at least as long, whoever gave it up.
+struct Waiting<'a> {
+    member: &'a Member,
+    is_stream: bool,
+    since: Instant,
+    is_over: bool,
+}
+
+// === impl Place ===
+
+impl Place {
+    /// Takes a place, unless the tier is full or the worker refuses.
+    pub(super) fn take(router: &Router, route: &Arc<Route>, candidate: Candidate, is_stream: bool) -> Option<Self> {
+        let member = route.member(candidate.worker)?.clone();
+        let model = router.model(candidate.worker)?.clone();
+        let calls = route.enter(candidate.tier, is_stream)?;
+        let held = member.enter(candidate.pass).ok()?;
+        Some(Place {
+            member,
+            model,
+            is_stream,
+            held,
+            _calls: calls,
+            _freed: Freed(router.routes.clone()),
+        })
+    }
+
+    /// The worker's name.
+    pub(super) fn worker(&self) -> &Arc<str> {
+        self.member.name()
+    }
+
+    /// No call is made after all.
+    pub(super) fn unused(self) {
+        self.held.permit.unused();
+    }
+
+    /// Makes the call, which may take `longest` up to its first token. The place rides inside the reply.
+    pub(super) async fn call(mut self, cx: &Cx, prompt: &Prompt, longest: Option<Duration>) -> Result<Reply, Failure> {
+        let mut waiting = Waiting::begin(&self.member, self.is_stream);
+        let call = self.model.call(cx, prompt);
+        let called = match longest {
+            Some(longest) => timeout(longest, call).await.unwrap_or_else(|_| Err(too_slow(longest))),
+            None => call.await,
+        };
+        let took = waiting.over();
+        drop(waiting);
+        match called {
+            Ok(reply) => {
+                self.held.permit.first_token();
+                self.member.served();
+                self.member.answered(self.is_stream, took);
+                Ok(self.ride(reply))
+            }
+            Err(failure) => {
+                self.member.failed(self.is_stream, &failure, took);
+                Err(self.held.permit.failed(failure))
+            }
+        }
+    }
+
+    /// Puts the place into the reply's stream, which tells it of a failure and gives it back when it is dropped.
+    fn ride(self, reply: Reply) -> Reply {
+        let hear = |place: &mut Place, batch: Result<Vec<Chunk>, Failure>| {
+            let told = batch.map_err(|failure| place.held.permit.failed(failure));
+            ready(Some(told))
+        };
+        Reply {
+            head: reply.head,
+            events: reply.events.scan(self, hear).boxed(),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place")
+            .field("held", &self.held)
+            .finish_non_exhaustive()
+    }
+}
+
+fn too_slow(longest: Duration) -> Failure {
+    let text = format!("The worker did not answer within {} ms.", longest.as_millis());
+    Failure::new(Code::FirstTokenTimeout, text)
+}
+
+// === impl Freed ===
+
+impl Drop for Freed {
+    fn drop(&mut self) {
+        self.0.freed().notify_waiters();
+    }
+}
+
+// === impl Waiting ===
+
+impl<'a> Waiting<'a> {
+    fn begin(member: &'a Member, is_stream: bool) -> Self {
+        Waiting {
+            member,
+            is_stream,
+            since: Instant::now(),
+            is_over: false,
+        }
+    }
+
+    /// The call came to something, after so long.
+    fn over(&mut self) -> Duration {
+        self.is_over = true;
+        self.since.elapsed()
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        // A panic is nobody's patience.
+        if !self.is_over && !std::thread::panicking() {
+            self.member.answered(self.is_stream, self.since.elapsed());
+        }
+    }
+}

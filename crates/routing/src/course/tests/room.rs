@@ -1,0 +1,179 @@
+//! Soft limits, full workers and pools: who goes on to the next tier, who waits, and who is woken.
+
+use super::*;
+use proptest::prelude::*;
+
+/// Sends requests at these milliseconds and writes down what happens.
+async fn sent_at(bench: &Bench, times: &[u64]) {
+    let send = |at: &u64| {
+        let at = *at;
+        async move {
+            tokio::time::sleep(ms(at)).await;
+            bench.hear(&streamed()).await;
+        }
+    };
+    join_all(times.iter().map(send)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_beyond_the_soft_limit_goes_on_to_the_next_tier() {
+    let script = told(&[("a", "slow:100"), ("b", "slow:100"), ("c", "slow:100")]);
+    let bench = Bench::new("a | b | c", script, |setup| setup.route.soft_limit = Some(1));
+    sent_at(&bench, &[0, 1, 2, 3]).await;
+    expect![[r#"
+        0      a is called
+        1      b is called
+        2      c is called
+        100    begins at call 1, primary
+        100    "slow"
+        100    ""
+        100    over
+        100    a is called
+        101    begins at call 1, secondary
+        101    "slow"
+        101    ""
+        101    over
+        102    begins at call 1, backup
+        102    "slow"
+        102    ""
+        102    over
+        200    begins at call 1, primary
+        200    "slow"
+        200    ""
+        200    over
+    "#]]
+    .assert_eq(&bench.timeline.to_string());
+    expect![[r#"
+        orchestrator_route_decisions_total{reason="backup_due_to_load",route="r"} 1
+        orchestrator_route_decisions_total{reason="primary_normal",route="r"} 2
+        orchestrator_route_decisions_total{reason="primary_over_capacity",route="r"} 1
+    "#]]
+    .assert_eq(&bench.shown("decisions"));
+    bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_costlier_tier_is_spared_for_as_long_as_configured() {
+    let script = told(&[("a", "slow:100"), ("b", "fine")]);
+    let bench = Bench::new("a | b", script, |setup| {
+        setup.slots = 1;
+        setup.route.overflow_after_ms = 60;
+    });
+    sent_at(&bench, &[0, 10, 50]).await;
+    expect![[r#"
+        0      a is called
+        70     b is called
+        70     begins at call 1, secondary
+        70     "fine"
+        70     ""
+        70     over
+        100    begins at call 1, primary
+        100    "slow"
+        100    ""
+        100    over
+        100    a is called
+        200    begins at call 1, primary
+        200    "slow"
+        200    ""
+        200    over
+    "#]]
+    .assert_eq(&bench.timeline.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_costlier_tier_is_not_spared_in_an_outage() {
+    let script = told(&[("a", "bad"), ("b", "fine")]);
+    let bench = Bench::new("a | b", script, |setup| setup.route.overflow_after_ms = 60_000);
+    let began = Instant::now();
+    for _ in 0..8 {
+        assert_eq!(bench.answer(&streamed()).await.unwrap(), "fine");
+    }
+    assert_eq!((bench.calls(), began.elapsed()), (vec![5, 8], Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_are_full_a_request_waits_and_is_woken_when_a_call_is_over() {
+    let bench = Bench::new("a", told(&[("a", "slow:137")]), |setup| setup.slots = 1);
+    sent_at(&bench, &[0, 10, 20]).await;
+    expect![[r#"
+        0      a is called
+        137    begins at call 1, primary
+        137    "slow"
+        137    ""
+        137    over
+        137    a is called
+        274    begins at call 1, primary
+        274    "slow"
+        274    ""
+        274    over
+        274    a is called
+        411    begins at call 1, primary
+        411    "slow"
+        411    ""
+        411    over
+    "#]]
+    .assert_eq(&bench.timeline.to_string());
+    bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_until_the_deadline_is_told_so_and_costs_no_call() {
+    let bench = Bench::new("a", told(&[("a", "hangs")]), |setup| setup.slots = 1);
+    let (first, late) = (within(true, 60_000), within(true, 5_000));
+    tokio::select! {
+        biased;
+        _ = bench.call(&first) => panic!("it hangs"),
+        () = bench.hear(&late) => {}
+    }
+    expect![[r#"
+        0      a is called
+        5000   failed: deadline_exceeded
+    "#]]
+    .assert_eq(&bench.timeline.to_string());
+    bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_pool_count_together() {
+    let script = told(&[("a", "slow:10"), ("b", "slow:10")]);
+    let bench = Bench::new("a b", script, |setup| {
+        setup.pool = Some(orchestrator_resilience::Slots::new(3))
+    });
+    let prompt = streamed();
+    let heard = join_all((0..12).map(|_| bench.answer(&prompt))).await;
+    assert!(heard.iter().all(Result::is_ok));
+    let peaks: usize = bench.models.iter().map(|model| model.peak()).sum();
+    assert!(peaks <= 4, "each of the two had its peak at some time: {peaks}");
+    bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_have_soft_limits_of_their_own() {
+    let script = told(&[("a", "slow:100"), ("b", "slow:100")]);
+    let bench = Bench::new("a | b", script, |setup| setup.route.stream_soft_limit = Some(1));
+    let (one, other, whole) = (streamed(), streamed(), prompt(false));
+    let [one, other, whole] = [&one, &other, &whole].map(|prompt| bench.call(prompt));
+    let (one, other, whole) = tokio::join!(one, other, whole);
+    let tiers = [one, other, whole].map(|reply| reply.unwrap().head.tier);
+    assert_eq!(tiers, [Tier::Primary, Tier::Secondary, Tier::Primary]);
+    bench.is_at_rest();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whoever waits is woken as soon as there is room: the work is done as if by so many clerks.
+    #[test]
+    fn no_wakeup_is_lost(racers in 1_usize..40, slots in 1_usize..5, took in 1_u64..900) {
+        let (done, calls) = crate::fixtures::paused(async {
+            let bench = Bench::new("a | b", move |_, _| slow(took), |setup| setup.slots = slots);
+            let (began, prompt) = (Instant::now(), within(true, 10_000_000));
+            let heard = join_all((0..racers).map(|_| bench.answer(&prompt))).await;
+            assert!(heard.iter().all(Result::is_ok));
+            bench.is_at_rest();
+            (began.elapsed().as_millis() as u64, bench.calls().iter().sum::<usize>())
+        });
+        let rounds = racers.div_ceil(2 * slots) as u64;
+        prop_assert_eq!((done, calls), (rounds * took, racers));
+    }
+}

@@ -1,0 +1,38 @@
+//! A model made of models: which route a request takes, which of its workers are called, and in what order.
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "an overflow in a test shall end it")
+)]
+
+mod balance;
+mod config;
+mod course;
+mod error;
+#[cfg(test)]
+mod fixtures;
+mod health;
+mod latency;
+mod load;
+mod member;
+mod metrics;
+mod plan;
+mod reason;
+mod route;
+mod router;
+mod routes;
+mod told;
+mod view;
+
+pub use balance::stable_hash;
+pub use config::{Balance, Fit, Pools, RouteConfig};
+pub use error::Error;
+pub use health::{Health, Probing};
+pub use latency::Latency;
+pub use member::Member;
+pub use metrics::Metrics;
+pub use plan::{Candidate, Plan, Reject, Skipped, plan};
+pub use reason::{Reason, Refused, Why};
+pub use route::Route;
+pub use router::Router;
+pub use routes::Routes;
+pub use view::{Ask, View};

@@ -1,0 +1,166 @@
+//! A worker as routes see it: what stands around its calls. All routes and cores share it.
+
+use crate::{Health, Latency, Probing, View, stable_hash};
+use orchestrator_core::{Code, Failure};
+use orchestrator_resilience::{self as resilience, Cause, Guard, Outcome, Pass, Permit, Refusal, Slot, Slots, State};
+use parking_lot::Mutex;
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// A worker, its guard and what is known of its latency.
+pub struct Member {
+    name: Arc<str>,
+    key: u64,
+    guard: Guard,
+    pool: Option<Slots>,
+    /// To the first token of streams, and to whole answers.
+    latencies: [Mutex<Latency>; 2],
+    health: Mutex<Health>,
+}
+
+/// What a call holds of its worker until it is over: a slot of the worker and one of its pool.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) permit: Permit,
+    _pool: Option<Slot>,
+}
+
+// === impl Member ===
+
+impl Member {
+    /// The worker behind `guard`; its calls also count against the slots of its pool, if it is in one.
+    pub fn new(guard: Guard, pool: Option<Slots>) -> Self {
+        Member {
+            name: guard.worker().into(),
+            key: stable_hash(guard.worker()),
+            guard,
+            pool,
+            latencies: Default::default(),
+            health: Mutex::new(Health::new(Probing::OFF)),
+        }
+    }
+
+    /// The worker, probed like this; otherwise it never is.
+    #[must_use]
+    pub fn probed_by(self, probing: Probing) -> Self {
+        Member {
+            health: Mutex::new(Health::new(probing)),
+            ..self
+        }
+    }
+
+    /// The worker's name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Its guard.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Calls that could begin, as `seen` of its guard: no more than its pool has slots for.
+    pub fn free(&self, seen: &resilience::View) -> usize {
+        match (seen.state, seen.cause) {
+            // What an operator has opened, no probe may pass.
+            (State::Open, Some(Cause::Forced)) => 0,
+            _ => seen.free.min(self.pool.as_ref().map_or(usize::MAX, Slots::free)),
+        }
+    }
+
+    /// Whether its server is well; `None` as long as that is unknown.
+    pub fn healthy(&self, now: Instant) -> Option<bool> {
+        self.health.lock().state(now)
+    }
+
+    pub(crate) fn probing(&self) -> Probing {
+        self.health.lock().probing()
+    }
+
+    /// A probe was answered well, or not.
+    pub(crate) fn probed(&self, ok: bool) {
+        let news = self.health.lock().probed(ok);
+        let worker = &*self.name;
+        match news {
+            Some(true) => tracing::info!(worker, "a worker is healthy"),
+            Some(false) => tracing::warn!(worker, "a worker is unhealthy: it gives no sign of life"),
+            None => {}
+        }
+    }
+
+    /// The estimate of its time to the first token of streams, or to whole answers; none before its first call.
+    pub fn estimate(&self, is_stream: bool, now: Instant) -> Option<Duration> {
+        self.latency(is_stream).lock().estimate(now)
+    }
+
+    /// What a plan needs to know of it; `worker` is its place among all, `weight` its weight in the route.
+    pub(crate) fn view(&self, (worker, weight): (usize, u32), is_stream: bool, now: Instant) -> View {
+        let guard = self.guard.view(now);
+        View {
+            worker,
+            key: self.key,
+            weight,
+            state: guard.state,
+            opened_by_rate: guard.cause.is_some_and(|cause| cause.by_rate()),
+            badness: guard.failure_rate,
+            due: guard.due,
+            rest: guard.rest,
+            rate_limited: guard.rate_limited,
+            running: guard.running,
+            free: self.free(&guard),
+            warmth: guard.warmth,
+            healthy: self.healthy(now),
+            latency: self.estimate(is_stream, now),
+        }
+    }
+
+    /// Takes what a call needs, or says why it may not be made.
+    pub(crate) fn enter(&self, pass: Pass) -> Result<Held, Refusal> {
+        let pool = match &self.pool {
+            Some(pool) => Some(pool.try_take().ok_or(Refusal::Full)?),
+            None => None,
+        };
+        let permit = self.guard.try_admit(pass)?;
+        Ok(Held { permit, _pool: pool })
+    }
+
+    /// A call came to its first token.
+    pub(crate) fn served(&self) {
+        self.health.lock().served(Instant::now());
+    }
+
+    /// The call came to its first token after `took`.
+    pub(crate) fn answered(&self, is_stream: bool, took: Duration) {
+        self.latency(is_stream).lock().observe(took, Instant::now());
+    }
+
+    /// The call failed after `took`. That it failed fast does not speak for the worker.
+    pub(crate) fn failed(&self, is_stream: bool, failure: &Failure, took: Duration) {
+        let now = Instant::now();
+        let mut latency = self.latency(is_stream).lock();
+        match Outcome::from(failure) {
+            Outcome::Failure | Outcome::RateLimited => latency.penalize(now),
+            Outcome::Success | Outcome::Neutral | Outcome::GivenUp => {}
+        }
+        if failure.code() == Code::FirstTokenTimeout {
+            latency.observe(took, now);
+        }
+    }
+
+    fn latency(&self, is_stream: bool) -> &Mutex<Latency> {
+        let [stream, whole] = &self.latencies;
+        if is_stream { stream } else { whole }
+    }
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("name", &self.name)
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Which route a request takes, in which room it waits, and how many are let on.
+
+use super::*;
+use crate::fixtures::{Bench, ms, prompt, slow, streamed};
+use orchestrator_resilience::{Config, Guard};
+use orchestrator_testkit::{chat, world};
+use prometheus::Registry;
+use std::{sync::Barrier, thread};
+
+/// Routes of these patterns, each over one worker of the route's name.
+fn routes(patterns: &[(&str, &[&str])]) -> Result<Arc<Routes>, Error> {
+    let registry = Registry::new();
+    let guards = orchestrator_resilience::Metrics::register(&registry).unwrap();
+    let member = |(name, _): &(&str, &[&str])| {
+        let guard = Guard::new((*name).into(), Config::default(), 1, world(1).random(name), &guards);
+        Arc::new(Member::new(guard, None))
+    };
+    let members: Vec<_> = patterns.iter().map(member).collect();
+    let configs = patterns.iter().map(|(name, models)| {
+        let config = RouteConfig {
+            models: models.iter().map(|model| (*model).to_owned()).collect(),
+            primary: vec![(*name).to_owned()],
+            ..RouteConfig::default()
+        };
+        (*name, config)
+    });
+    Routes::build(configs, &members, 1, &Metrics::register(&registry).unwrap())
+}
+
+fn asking_for(model: &str) -> Request {
+    chat(format!(
+        r#"{{"model":"{model}","messages":[{{"role":"user","content":"x"}}]}}"#
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_closest_pattern_decides() {
+    let routes = routes(&[
+        ("all", &["*"]),
+        ("gpt", &["gpt-*"]),
+        ("gpt4", &["gpt-4*", "o1"]),
+        ("exact", &["gpt-4"]),
+    ])
+    .unwrap();
+    for (model, expected) in [
+        ("gpt-4", "exact"),
+        ("gpt-4o", "gpt4"),
+        ("o1", "gpt4"),
+        ("o1-mini", "all"),
+        ("gpt-3.5", "gpt"),
+        ("gpt", "all"),
+        ("", "all"),
+    ] {
+        let request = asking_for(model);
+        assert_eq!(&*routes.of(&request).unwrap().1.name, expected, "{model}");
+        assert_eq!(routes.first_worker(&request).map(|name| &**name), Some(expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_nobody_serves_has_no_room() {
+    let routes = routes(&[("gpt", &["gpt-*"])]).unwrap();
+    let failure = routes.room(&asking_for("llama")).unwrap_err();
+    assert_eq!((failure.code(), failure.param()), (Code::ModelNotFound, Some("model")));
+    assert_eq!(routes.first_worker(&asking_for("llama")), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_routes_for_the_same_pattern_are_refused() {
+    let error = routes(&[("a", &["x", "y"]), ("b", &["z", "y"])]).unwrap_err();
+    let expected = Error::Ambiguous {
+        first: "a".to_owned(),
+        second: "b".to_owned(),
+        model: "y".to_owned(),
+    };
+    assert_eq!(error, expected);
+    assert_eq!(error.to_string(), "the routes `a` and `b` both serve `y`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_wait_apart_where_they_have_limits_of_their_own() {
+    for (soft, hard, expected) in [
+        (None, None, (1, 0, 0)),
+        (Some(1), None, (2, 0, 1)),
+        (None, Some(1), (2, 0, 1)),
+    ] {
+        let bench = Bench::new(
+            "a",
+            |_, _| slow(1),
+            |setup| {
+                setup.route.stream_soft_limit = soft;
+                setup.route.stream_hard_limit = hard;
+            },
+        );
+        let room = |is_stream| bench.routes.room(&prompt(is_stream).request).unwrap();
+        assert_eq!((bench.routes.rooms(), room(false), room(true)), expected);
+        assert_eq!(bench.routes.slots(room(true)), 100);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_beyond_their_limit_are_refused_and_others_are_not() {
+    let bench = Bench::new("a", |_, _| slow(1), |setup| setup.route.stream_hard_limit = Some(1));
+    let stream = bench.admit(1).unwrap();
+    assert_eq!(bench.admit(1).unwrap_err(), "refused");
+    let whole = bench.admit(0).unwrap();
+    drop((stream, whole));
+    assert!(bench.admit(1).is_ok());
+    bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_are_let_on_as_there_are_slots_and_a_head_start() {
+    let bench = Bench::new(
+        "a | b",
+        |_, _| slow(1),
+        |setup| {
+            setup.slots = 2;
+            setup.head_start = 3;
+        },
+    );
+    let credits: Vec<_> = (0..7).map(|_| bench.admit(0).unwrap()).collect();
+    assert_eq!(bench.admit(0).unwrap_err(), "full");
+    drop(credits);
+    bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_call_runs_counts_once() {
+    let bench = Bench::new(
+        "a",
+        |_, _| slow(100),
+        |setup| {
+            setup.slots = 2;
+            setup.head_start = 1;
+        },
+    );
+    let credits = [(); 2].map(|()| bench.admit(0).unwrap());
+    let prompt = streamed();
+    let calls = async { tokio::join!(bench.answer(&prompt), bench.answer(&prompt)) };
+    let looks = async {
+        tokio::time::sleep(ms(50)).await;
+        let ahead = bench.admit(0).unwrap();
+        assert_eq!(
+            bench.admit(0).unwrap_err(),
+            "full",
+            "both slots are taken and one is on its way"
+        );
+        drop(ahead);
+    };
+    let (heard, ()) = tokio::join!(calls, looks);
+    assert!(heard.0.is_ok() && heard.1.is_ok());
+    drop(credits);
+    bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_worker_is_usable_nobody_waits_for_one() {
+    let bench = Bench::new("a", |_, _| slow(1), |setup| setup.slots = 1);
+    bench.members[0].guard().force_open(ms(9_000));
+    let credits: Vec<_> = (0..5).map(|_| bench.admit(0).unwrap()).collect();
+    assert_eq!(credits.len(), 5);
+    assert!(
+        matches!(bench.routes.admit(1), Admission::Refused),
+        "there is no such room"
+    );
+    assert_eq!(bench.routes.slots(1), 0);
+}
+
+/// How many of `threads` racers that each ask three times are let on, and hold what they get.
+fn let_on(routes: &Arc<Routes>, threads: usize) -> usize {
+    let barrier = Barrier::new(threads);
+    let race = || {
+        barrier.wait();
+        let held: Vec<_> = (0..3).map(|_| routes.admit(0)).collect();
+        barrier.wait();
+        held.iter()
+            .filter(|admission| matches!(admission, Admission::Granted(_)))
+            .count()
+    };
+    thread::scope(|scope| {
+        let racers: Vec<_> = (0..threads).map(|_| scope.spawn(race)).collect();
+        racers.into_iter().map(|racer| racer.join().unwrap()).sum()
+    })
+}
+
+#[tokio::test]
+async fn of_many_racers_exactly_as_many_as_the_hard_limit_says_are_let_on() {
+    for _ in 0..20 {
+        let bench = Bench::new("a", |_, _| slow(1), |setup| setup.route.hard_limit = Some(9));
+        assert_eq!(let_on(&bench.routes, 8), 9);
+        bench.is_at_rest();
+    }
+}
+
+#[tokio::test]
+async fn of_many_racers_never_more_than_slots_and_head_start_are_let_on_and_never_none() {
+    for _ in 0..20 {
+        let bench = Bench::new(
+            "a",
+            |_, _| slow(1),
+            |setup| {
+                setup.slots = 5;
+                setup.head_start = 8;
+            },
+        );
+        let let_on = let_on(&bench.routes, 8);
+        assert!((8..=13).contains(&let_on), "{let_on}");
+        bench.is_at_rest();
+    }
+}

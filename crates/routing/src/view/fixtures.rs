@@ -1,0 +1,105 @@
+//! Routes in a few words, and plans as a few lines of text.
+//!
+//! A route is written tier by tier, `|` between them, a word for each worker: `ok`, `half` (open), `open:30` (due in 30 s),
+//! `rate:0.6` (opened by a failure rate of 0.6), `full`, `down`, `unknown`, `rest:5`, `limited:2`, `weight:3`; several
+//! with `+` between them. Workers are numbered from 0 as they stand there; `#0` names one that stood there before.
+
+use crate::{Ask, Balance, Plan, View, plan};
+use orchestrator_resilience::State;
+use std::{fmt::Write, time::Duration};
+
+/// A worker that is well, healthy and idle.
+pub(crate) fn well(worker: usize) -> View {
+    View {
+        worker,
+        key: crate::stable_hash(&format!("worker {worker}")),
+        weight: 1,
+        state: State::Closed,
+        opened_by_rate: false,
+        badness: 0.0,
+        due: Duration::ZERO,
+        rest: Duration::ZERO,
+        rate_limited: Duration::ZERO,
+        running: 0,
+        free: 10,
+        warmth: 1.0,
+        healthy: Some(true),
+        latency: Some(Duration::from_millis(100)),
+    }
+}
+
+/// As many of them.
+pub(crate) fn wells(count: usize) -> Vec<View> {
+    (0..count).map(well).collect()
+}
+
+/// The views of a route in words.
+pub(crate) fn route(words: &str) -> [Vec<View>; 3] {
+    let mut next = 0;
+    let mut tiers = words.split('|').map(|tier| {
+        let mut number = |word: &str| match word.split_once('#') {
+            Some((_, same)) => same.parse().unwrap(),
+            None => {
+                next += 1;
+                next - 1
+            }
+        };
+        tier.split_whitespace()
+            .map(|word| worker(number(word), word.split('#').next().unwrap()))
+            .collect()
+    });
+    std::array::from_fn(|_| tiers.next().unwrap_or_default())
+}
+
+/// The plan for a route in words, round-robin at turn 0, so that a tier keeps the order in which it is written.
+pub(crate) fn planned(words: &str, ask: &Ask) -> Plan {
+    planned_by(&route(words), Balance::RoundRobin, ask)
+}
+
+pub(crate) fn planned_by(tiers: &[Vec<View>; 3], balance: Balance, ask: &Ask) -> Plan {
+    plan(tiers.each_ref().map(Vec::as_slice), balance, ask)
+}
+
+/// The plan as text, a line for each of its parts.
+pub(crate) fn told(plan: &Plan) -> String {
+    let mut text = String::new();
+    for one in &plan.candidates {
+        writeln!(text, "call {} {} {:?}", one.worker, one.reason.as_str(), one.pass).unwrap();
+    }
+    for one in &plan.skipped {
+        writeln!(text, "skip {} {}", one.worker, one.code()).unwrap();
+    }
+    if let Some(one) = &plan.probe {
+        writeln!(text, "probe {} {}", one.worker, one.reason.as_str()).unwrap();
+    }
+    if let Some(one) = &plan.reject {
+        writeln!(text, "reject {} after {:?}", one.refused.as_str(), one.after).unwrap();
+    }
+    text
+}
+
+fn worker(worker: usize, words: &str) -> View {
+    let mut view = well(worker);
+    for word in words.split('+') {
+        let (word, number) = word.split_once(':').unwrap_or((word, "1"));
+        let number: f64 = number.parse().unwrap();
+        let seconds = Duration::from_secs_f64(number);
+        match word {
+            "ok" => {}
+            "half" => view.state = State::HalfOpen,
+            "open" => (view.state, view.due) = (State::Open, seconds),
+            "rate" => {
+                (view.state, view.due) = (State::Open, Duration::from_secs(60));
+                (view.opened_by_rate, view.badness) = (true, number);
+            }
+            "full" => view.free = 0,
+            "down" => view.healthy = Some(false),
+            "unknown" => view.healthy = None,
+            "rest" => view.rest = seconds,
+            "limited" => view.rate_limited = seconds,
+            "weight" => view.weight = number as u32,
+            other => panic!("no word for a worker: {other}"),
+        }
+    }
+    view
+}

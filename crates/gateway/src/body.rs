@@ -60,6 +60,12 @@ impl From<Content> for Body {
     }
 }
 
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Content::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())).into()
+    }
+}
+
 impl From<Events> for Body {
     fn from(events: Events) -> Self {
         Content::Events(Box::new(events)).into()
@@ -96,8 +102,7 @@ impl http_body::Body for Body {
 
 /// An answer with a whole body.
 pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
-    let body = body.into();
-    let mut reply = Response::new(Body::from(Content::Whole(Some(body).filter(|body| !body.is_empty()))));
+    let mut reply = Response::new(Body::from(body.into()));
     *reply.status_mut() = status;
     reply
         .headers_mut()

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use orchestrator_core::{Answer, Blame, Cache, Code, End, Failure, Head, Request, RequestId, Text};
 use orchestrator_dialect::chat::Parsed;
 use orchestrator_telemetry::AccessLine;
+use serde_json::Value;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -133,8 +134,20 @@ impl Call {
         self.received = Instant::now();
     }
 
-    /// Submits what the client asks for; who names no model means the first one.
-    pub(crate) fn submit(&mut self, mut parsed: Parsed, options: Options) -> Result<Answer, Failure> {
+    /// Submits what the client asks for.
+    pub(crate) fn submit(&mut self, parsed: Parsed, options: Options) -> Result<Answer, Failure> {
+        let request = self.request(parsed, options)?;
+        self.door.submit(request)
+    }
+
+    /// Tells what would be done with what the client asks for.
+    pub(crate) fn plan(&mut self, parsed: Parsed, options: Options) -> Result<Value, Failure> {
+        let request = self.request(parsed, options)?;
+        self.door.plan(&request)
+    }
+
+    /// What the client asks for; who names no model means the first one.
+    fn request(&mut self, mut parsed: Parsed, options: Options) -> Result<Request, Failure> {
         self.session = options.session.clone();
         if parsed.model.is_empty() {
             let first = self.door.shared.parts.models.first();
@@ -142,7 +155,7 @@ impl Call {
             parsed.model = first.map(|model| model.id.as_str().into()).ok_or_else(missing)?;
         }
         self.model = parsed.model.clone();
-        let request = Request {
+        Ok(Request {
             id: self.arrival.id,
             model: parsed.model,
             messages: parsed.messages,
@@ -153,8 +166,7 @@ impl Call {
             session: options.session,
             reuse: options.reuse,
             deadline: self.started.checked_add(options.timeout).unwrap_or(self.started),
-        };
-        self.door.submit(request)
+        })
     }
 
     /// The call hears on what another request began.

@@ -14,16 +14,20 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use orchestrator_core::{Answer, Blame, Code, Failure};
-use orchestrator_dialect::{ask, chat};
+use orchestrator_dialect::{
+    ask,
+    chat::{self, Parsed},
+};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// Answers a chat completion.
 pub(crate) async fn completions(mut call: Call, request: Request<Incoming>, link: Link) -> Reply {
     let mut taken = match take(&mut call, request, link, Ok).await {
-        Ok(taken) => taken,
+        Ok(Taken::Submitted(taken)) => taken,
+        Ok(Taken::Planned(plan)) => return planned(call, &plan),
         Err(failure) => return failed(call, &failure),
     };
     let place = taken.answer.unload();
@@ -40,7 +44,8 @@ pub(crate) async fn completions(mut call: Call, request: Request<Incoming>, link
 /// answer in time, a fault of ours.
 pub(crate) async fn ask(mut call: Call, request: Request<Incoming>, link: Link) -> Reply {
     let mut taken = match take(&mut call, request, link, ask::to_chat).await {
-        Ok(taken) => taken,
+        Ok(Taken::Submitted(taken)) => taken,
+        Ok(Taken::Planned(plan)) => return planned(call, &plan),
         Err(failure) => return ask_failed(call, &failure),
     };
     let place = taken.answer.unload();
@@ -50,6 +55,26 @@ pub(crate) async fn ask(mut call: Call, request: Request<Incoming>, link: Link) 
     };
     let mut reply = reply.unwrap_or_else(|(call, failure)| ask_failed(call, &failure));
     reply.body_mut().carry(place);
+    reply
+}
+
+/// Tells what would be done with a plain question.
+pub(crate) async fn dry_explain(mut call: Call, request: Request<Incoming>, link: Link) -> Reply {
+    let plan = match read_in(&mut call, request, link, ask::to_chat).await {
+        Ok((parsed, options)) => call.plan(parsed, options),
+        Err(failure) => Err(failure),
+    };
+    match plan {
+        Ok(plan) => planned(call, &plan),
+        Err(failure) => ask_failed(call, &failure),
+    }
+}
+
+/// The plan of a request that is not run.
+fn planned(mut call: Call, plan: &Value) -> Reply {
+    let mut reply = json(StatusCode::OK, serde_json::to_vec(plan).unwrap_or_default());
+    call.stamp(reply.headers_mut());
+    call.finish(None);
     reply
 }
 
@@ -67,20 +92,47 @@ async fn answered(mut call: Call, answer: Answer) -> Result<Reply, (Call, Failur
     }
 }
 
-/// A request that the line has taken.
-struct Taken {
+/// What has become of a request that was read.
+enum Taken {
+    /// The line has taken it.
+    Submitted(Submitted),
+    /// It was for show.
+    Planned(Value),
+}
+
+struct Submitted {
     answer: Answer,
     stream: bool,
     include_usage: bool,
 }
 
-/// Reads, checks and submits a request whose body `to_chat` turns into a chat body.
+/// Reads, checks and submits a request whose body `to_chat` turns into a chat body; one for show is only planned.
 async fn take(
     call: &mut Call,
     request: Request<Incoming>,
     link: Link,
     to_chat: impl FnOnce(Bytes) -> Result<Bytes, Failure>,
 ) -> Result<Taken, Failure> {
+    let (parsed, options) = read_in(call, request, link, to_chat).await?;
+    if options.dry_run {
+        return call.plan(parsed, options).map(Taken::Planned);
+    }
+    let (stream, include_usage) = (parsed.stream, parsed.include_usage);
+    let answer = call.submit(parsed, options)?;
+    Ok(Taken::Submitted(Submitted {
+        answer,
+        stream,
+        include_usage,
+    }))
+}
+
+/// Reads and checks a request.
+async fn read_in(
+    call: &mut Call,
+    request: Request<Incoming>,
+    link: Link,
+    to_chat: impl FnOnce(Bytes) -> Result<Bytes, Failure>,
+) -> Result<(Parsed, Options), Failure> {
     let (head, body) = request.into_parts();
     let options = Options::read(&head.headers, call.door.config())?;
     expect_json(&head.headers)?;
@@ -89,14 +141,7 @@ async fn take(
     call.received();
     link.received();
     let body = to_chat(body)?;
-    let parsed = chat::parse_request(body)?;
-    let (stream, include_usage) = (parsed.stream, parsed.include_usage);
-    let answer = call.submit(parsed, options)?;
-    Ok(Taken {
-        answer,
-        stream,
-        include_usage,
-    })
+    Ok((chat::parse_request(body)?, options))
 }
 
 /// Reads a body within its limits on size and time.

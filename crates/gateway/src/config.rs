@@ -12,10 +12,11 @@ pub struct Config {
     /// The address that clients connect to, as `IP:PORT`; port 0 takes a free one.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
-    /// The address for operators: health and metrics, away from the clients.
+    /// The address for operators: health, metrics and `/api/v1`, away from the clients.
     #[schemars(with = "String")]
     pub admin_listen: SocketAddr,
-    /// The bearer token that `/metrics` on `admin_listen` asks for; empty: open to loopback only.
+    /// The bearer token that `/metrics` and `/api/v1` on `admin_listen` ask for; empty: loopback alone may read, and nobody
+    /// change anything.
     pub admin_token: Secret,
     /// Cores to use, each with a whole line; by default all of the machine's.
     #[schemars(range(min = 1, max = 1024))]

@@ -1,8 +1,9 @@
 //! What every face needs to take a request in.
 
-use crate::{Config, Life, Metrics, deal::Deal, resume::Resumable};
+use crate::{Config, Control, Life, Metrics, deal::Deal, resume::Resumable};
 use orchestrator_core::{Answer, Code, Env, Failure, InFlight, Request, Submit, Tasks};
 use orchestrator_telemetry::{AccessLog, Registry};
+use serde_json::Value;
 use std::{fmt, sync::Arc};
 
 /// A model that clients may ask for by name.
@@ -31,6 +32,8 @@ pub struct Parts {
     pub registry: Registry,
     /// The resolved `admin_token`; empty when none is asked for.
     pub admin_token: Arc<str>,
+    /// What operators read and steer beside health and metrics.
+    pub control: Control,
     /// The models that clients may ask for; the first is meant when a request names none.
     pub models: Vec<Listed>,
 }
@@ -87,6 +90,11 @@ impl Door {
     /// Submits a request to this core's line.
     pub(crate) fn submit(&self, request: Request) -> Result<Answer, Failure> {
         self.line()?.submit(request)
+    }
+
+    /// Tells what this core's line would do with a request.
+    pub(crate) fn plan(&self, request: &Request) -> Result<Value, Failure> {
+        self.line()?.plan(request)
     }
 
     /// Takes a place among the requests in flight.

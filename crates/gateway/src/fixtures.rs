@@ -107,6 +107,7 @@ impl Doors {
             access,
             metrics: Metrics::register(registry.metrics()).unwrap(),
             registry,
+            control: Arc::new(|_| Default::default()),
             models: ["test", "org/other"].map(listed).into(),
         };
         director.enter(Stage::Ready);
@@ -138,18 +139,30 @@ impl Doors {
         self
     }
 
-    /// A new connection that holds so many bytes on their way.
+    /// A new connection of a client that holds so many bytes on their way.
     pub(crate) fn connect_narrow(&self, pipe: usize) -> Wire {
+        self.connect_to(Plane::Data, pipe)
+    }
+
+    /// A new connection to a plane.
+    pub(crate) fn connect_to(&self, plane: Plane, pipe: usize) -> Wire {
         let (ours, theirs) = duplex(pipe);
         Wire {
             pipe: theirs,
             heard: String::new(),
-            served: self.serve(ours),
+            served: self.serve_on(plane, ours),
         }
     }
 
-    /// Serves a connection over this socket.
+    /// Serves a client's connection over this socket.
     pub(crate) fn serve<S>(&self, socket: S) -> JoinHandle<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.serve_on(Plane::Data, socket)
+    }
+
+    fn serve_on<S>(&self, plane: Plane, socket: S) -> JoinHandle<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -157,7 +170,7 @@ impl Doors {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let counted = shared.deal.count(0, What::Connection);
         let place = Place::new(permit, counted, Some(shared.parts.metrics.connection()));
-        let served = connection(self.door.clone(), Plane::Data, socket, client(), place);
+        let served = connection(self.door.clone(), plane, socket, client(), place);
         self.lines.tasks.spawn(served)
     }
 

@@ -11,6 +11,7 @@ mod body;
 mod call;
 mod chat;
 mod config;
+mod control;
 mod cors;
 mod deal;
 mod door;
@@ -31,6 +32,7 @@ mod socket;
 mod sse;
 
 pub use config::Config;
+pub use control::Control;
 pub use door::{Listed, Parts};
 pub use error::Error;
 pub use gateway::{CoreDoors, Gateway};

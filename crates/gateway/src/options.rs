@@ -12,13 +12,15 @@ pub(crate) struct Options {
     pub(crate) timeout: Duration,
     pub(crate) session: Option<Text>,
     pub(crate) reuse: Reuse,
+    /// Only tell what would be done.
+    pub(crate) dry_run: bool,
 }
 
 const PRIORITY: HeaderName = HeaderName::from_static("x-orchestrator-priority");
 const TIMEOUT: HeaderName = HeaderName::from_static("x-orchestrator-timeout-ms");
 const SESSION: HeaderName = HeaderName::from_static("x-orchestrator-session-id");
 const CACHE: HeaderName = HeaderName::from_static("x-orchestrator-cache-control");
-const DRY_RUN: HeaderName = HeaderName::from_static("x-orchestrator-dry-run");
+pub(crate) const DRY_RUN: HeaderName = HeaderName::from_static("x-orchestrator-dry-run");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 // === impl Options ===
@@ -26,10 +28,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 impl Options {
     /// Reads the headers; a value that is not allowed is the client's fault and named.
     pub(crate) fn read(headers: &HeaderMap, config: &Config) -> Result<Self, Failure> {
-        if text(headers, DRY_RUN)?.is_some_and(|value| !value.eq_ignore_ascii_case("false")) {
-            let hint = "Dry runs are not served by this version; leave the header out to run the request.";
-            return Err(Failure::invalid(DRY_RUN.as_str(), hint));
-        }
         Ok(Options {
             priority: text(headers, PRIORITY)?.map(priority).transpose()?.unwrap_or_default(),
             timeout: text(headers, TIMEOUT)?
@@ -39,6 +37,7 @@ impl Options {
                 .min(config.request_timeout()),
             session: text(headers, SESSION)?.map(session).transpose()?,
             reuse: text(headers, CACHE)?.map(reuse).transpose()?.unwrap_or_default(),
+            dry_run: text(headers, DRY_RUN)?.map(dry_run).transpose()?.unwrap_or_default(),
         })
     }
 }
@@ -87,6 +86,15 @@ fn reuse(value: &str) -> Result<Reuse, Failure> {
             let wrong = format!("`{}` is no cache control: use no-store or no-cache.", shown(value));
             Err(Failure::invalid(CACHE.as_str(), wrong))
         }
+    }
+}
+
+fn dry_run(value: &str) -> Result<bool, Failure> {
+    let wrong = || format!("`{}` is neither true nor false.", shown(value));
+    match value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Failure::invalid(DRY_RUN.as_str(), wrong())),
     }
 }
 

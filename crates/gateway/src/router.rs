@@ -3,7 +3,9 @@
 use crate::{
     body::{Reply, json, whole},
     call::{Arrival, Call},
-    chat, cors,
+    chat,
+    control::{self, admit, reads},
+    cors,
     door::{Door, Listed},
     io::Link,
     life::Stage,
@@ -15,8 +17,6 @@ use hyper::body::Incoming;
 use orchestrator_core::{Code, Failure};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use std::net::SocketAddr;
-use subtle::ConstantTimeEq;
 
 /// Answers a request on the data plane.
 pub(crate) async fn data(door: Door, request: Request<Incoming>, arrival: Arrival, link: Link) -> Reply {
@@ -45,11 +45,12 @@ async fn serve(door: Door, request: Request<Incoming>, arrival: Arrival, link: L
     match path {
         "/chat/completions" if posts => chat::completions(begin("POST", "/v1/chat/completions"), request, link).await,
         "/ask" if posts => chat::ask(begin("POST", "/v1/ask"), request, link).await,
+        "/ask/dry-explain" if posts => chat::dry_explain(begin("POST", "/v1/ask/dry-explain"), request, link).await,
         "/stream" if request.method() == Method::GET => {
             socket::upgrade(begin("GET", "/v1/stream#handshake"), request, link)
         }
         "/models" if reads => models(&door, begin("GET", "/v1/models")),
-        "/chat/completions" | "/ask" => refused(other(), "POST"),
+        "/chat/completions" | "/ask" | "/ask/dry-explain" => refused(other(), "POST"),
         "/stream" => refused(other(), "GET"),
         "/models" => refused(other(), "GET, HEAD"),
         _ => match path.strip_prefix("/models/") {
@@ -61,9 +62,12 @@ async fn serve(door: Door, request: Request<Incoming>, arrival: Arrival, link: L
 }
 
 /// Answers a request on the control plane.
-pub(crate) fn control(door: Door, request: Request<Incoming>, arrival: Arrival) -> Reply {
-    let operator = arrival.client;
-    operations(&door, &request, operator).unwrap_or_else(|| unknown(Call::begin(&door, "other", "other", arrival)))
+pub(crate) async fn control(door: Door, request: Request<Incoming>, arrival: Arrival) -> Reply {
+    if request.uri().path().starts_with(control::ROOT) {
+        return control::answer(&door, request, &arrival).await;
+    }
+    operations(&door, &request, Some(&arrival))
+        .unwrap_or_else(|| unknown(Call::begin(&door, "other", "other", arrival)))
 }
 
 /// Refuses a request whose head is larger than it may be.
@@ -75,20 +79,16 @@ pub(crate) fn too_large(door: &Door, arrival: Arrival) -> Reply {
     failed(Call::begin(door, "other", "other", arrival), &failure)
 }
 
-fn reads(request: &Request<Incoming>) -> bool {
-    [Method::GET, Method::HEAD].contains(request.method())
-}
-
-/// Health and metrics. On the control plane (`operator` says from where) metrics may ask for a token.
-fn operations(door: &Door, request: &Request<Incoming>, operator: Option<SocketAddr>) -> Option<Reply> {
+/// Health and metrics. On the control plane (`operator` is who came there) metrics may ask for a token.
+fn operations(door: &Door, request: &Request<Incoming>, operator: Option<&Arrival>) -> Option<Reply> {
     let stage = door.life().stage();
     let reply = match request.uri().path() {
         "/livez" | "/health/liveliness" => health(true),
         "/readyz" | "/healthz" | "/health/readiness" => health(stage == Stage::Ready),
         "/startupz" => health(stage >= Stage::Ready),
-        "/metrics" => match operator.is_none_or(|client| may_read(door, request, client)) {
-            true => metrics(door),
-            false => unauthorized(),
+        "/metrics" => match operator.map_or(Ok(()), |operator| admit(door, request, operator.client)) {
+            Ok(()) => metrics(door),
+            Err(refused) => refused.reply(),
         },
         _ => return None,
     };
@@ -113,28 +113,6 @@ fn health(good: bool) -> Reply {
 fn metrics(door: &Door) -> Reply {
     let (content_type, text) = door.shared.parts.registry.exposition();
     whole(StatusCode::OK, content_type, text)
-}
-
-/// Without a token in the configuration only the machine itself may read.
-fn may_read(door: &Door, request: &Request<Incoming>, client: SocketAddr) -> bool {
-    let expected = &door.shared.parts.admin_token;
-    if expected.is_empty() {
-        return client.ip().to_canonical().is_loopback();
-    }
-    let given = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    given.is_some_and(|given| given.as_bytes().ct_eq(expected.as_bytes()).into())
-}
-
-fn unauthorized() -> Reply {
-    let text = "{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,\"detail\":\"Send the admin token: `authorization: Bearer ...`.\"}";
-    let mut reply = whole(StatusCode::UNAUTHORIZED, "application/problem+json", text);
-    reply
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    reply
 }
 
 #[derive(Serialize)]

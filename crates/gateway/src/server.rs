@@ -168,7 +168,7 @@ async fn answer(
         match plane {
             _ if !fits => router::too_large(&door, at),
             Plane::Data => router::data(door, request, at, on).await,
-            Plane::Control => router::control(door, request, at),
+            Plane::Control => router::control(door, request, at).await,
         }
     };
     let mut routed = pin!(AssertUnwindSafe(routed).catch_unwind());

@@ -9,7 +9,7 @@ use crate::{
     call::Call,
     io::Link,
     life::Stage,
-    options::Options,
+    options::{DRY_RUN, Options},
     reply::failed,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -76,6 +76,10 @@ fn check(call: &Call, request: &Request<Incoming>) -> Result<Accepted, Failure> 
         return Err(Failure::new(Code::Draining, text));
     }
     let options = Options::read(headers, call.door.config())?;
+    if options.dry_run {
+        let text = "A socket's requests are run: ask for a plan over HTTP.";
+        return Err(Failure::invalid(DRY_RUN.as_str(), text));
+    }
     let key = HeaderValue::try_from(derive_accept_key(key.as_bytes())).map_err(|_| wrong_key())?;
     Ok(Accepted { key, options })
 }

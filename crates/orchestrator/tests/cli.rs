@@ -152,7 +152,7 @@ fn an_explanation_is_data_and_its_warnings_are_words() {
         "{ended:?}"
     );
     assert!(
-        ended.stderr.starts_with("warning: no stage uses the worker `spare`"),
+        ended.stderr.starts_with("warning: no route uses the worker `spare`"),
         "{ended:?}"
     );
 }
@@ -165,6 +165,35 @@ fn an_explanation_as_json_is_the_configuration_with_its_defaults() {
     assert_eq!(json["server"]["max_in_flight"], 10_000);
     assert_eq!(json["server"]["admin_token"], "[redacted]");
     assert!(!format!("{ended:?}").contains("t0ken"));
+}
+
+#[test]
+fn the_plan_of_a_request_is_told_with_its_reasons() {
+    let document = Document::new(
+        "[workers.fast]\nprovider = \"echo\"\n[routes.main]\nprimary = [\"fast\"]\nbackup = [\"echo\"]\nhard_limit = 9\n",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("request.json");
+    let body = r#"{"model":"any","messages":[{"role":"user","content":"x"}]}"#;
+    std::fs::write(&file, body).unwrap();
+    let ended = document.ask(&["explain", "--request", file.to_str().unwrap()]);
+    let plan = ended.json();
+    assert_eq!(
+        (ended.code, plan["route"].as_str()),
+        (Some(0), Some("main")),
+        "{ended:?}"
+    );
+    let called =
+        |index: usize| ["worker", "tier", "reason"].map(|key| plan["candidates"][index][key].as_str().unwrap());
+    assert_eq!(called(0), ["fast", "primary", "primary_normal"]);
+    assert_eq!(called(1), ["echo", "backup", "backup_outage"]);
+    assert_eq!(
+        (&plan["limits"]["hard_limit"], &plan["refused"]),
+        (&9.into(), &serde_json::Value::Null)
+    );
+    let missing = document.ask(&["explain", "--request", "/none"]);
+    assert_eq!((missing.code, missing.stdout.as_str()), (Some(1), ""));
+    assert!(missing.stderr.starts_with("error: /none: No such file"), "{missing:?}");
 }
 
 #[test]

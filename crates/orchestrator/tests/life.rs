@@ -181,7 +181,7 @@ fn warnings_of_the_document_are_logged_at_the_start() {
     let logged = program.started.concat();
     let line = logged
         .lines()
-        .find(|line| line.contains("no stage uses the worker `spare`"));
+        .find(|line| line.contains("no route uses the worker `spare`"));
     let line: serde_json::Value = serde_json::from_str(line.unwrap_or_else(|| panic!("{logged}"))).unwrap();
     assert_eq!(line["level"], "WARN");
     assert_eq!((&line["path"], &line["line"]), (&"workers.spare".into(), &1.into()));

@@ -7,6 +7,7 @@ use orchestrator_core::{
 };
 use orchestrator_testkit::{cx, scripted::Model};
 use parking_lot::Mutex;
+use serde_json::Value;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -78,6 +79,10 @@ impl Lines {
 // === impl Line ===
 
 impl Submit for Line {
+    fn plan(&self, request: &Request) -> Result<Value, Failure> {
+        Ok(serde_json::json!({ "route": "default", "model": &*request.model, "stream": request.stream }))
+    }
+
     fn submit(&self, request: Request) -> Result<Answer, Failure> {
         if !(self.all.is_open)() {
             return Err(Failure::new(Code::Draining, "The server is going down."));

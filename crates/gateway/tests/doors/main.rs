@@ -17,6 +17,7 @@ mod ask;
 mod bodies;
 mod chat;
 mod connections;
+mod control;
 mod failures;
 mod framing;
 mod models;

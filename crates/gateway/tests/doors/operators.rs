@@ -103,7 +103,7 @@ fn what_operators_may_not_read_is_told_as_a_problem() {
             (refused.header("www-authenticate"), &refused.json()["status"]),
             (Some("bearer"), &json!(401))
         );
-        let unknown = doors.plain(doors.admin, "GET /api/v1/nothing", "").await;
+        let unknown = doors.plain(doors.admin, "GET /nothing", "").await;
         assert_eq!(unknown.status, 404);
     });
 }

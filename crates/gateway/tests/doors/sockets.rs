@@ -84,6 +84,7 @@ fn handshakes_that_are_none_are_told_what_is_missing() {
         ("sec-websocket-key", Some("short"), 400),
         ("sec-websocket-key", Some("dGhlIHNhbXBsZSBub25j"), 400),
         ("x-orchestrator-priority", Some("urgent"), 400),
+        ("x-orchestrator-dry-run", Some("true"), 400),
         ("origin", Some("https://evil.example"), 403),
     ];
     with_doors(config(), fine(), async |doors| {

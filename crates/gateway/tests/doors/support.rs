@@ -1,6 +1,7 @@
 //! Doors at work on a runtime of their own, and what tests of them say again and again.
 
 use crate::line::{Asked, Lines};
+use bytes::Bytes;
 use orchestrator_gateway::{Config, Director, Gateway, Listed, Metrics, Parts, Stage, life};
 use orchestrator_telemetry::{AccessLog, Registry};
 use orchestrator_testkit::{
@@ -127,6 +128,7 @@ impl Scene {
             access: AccessLog::off(),
             metrics: Metrics::register(registry.metrics()).unwrap(),
             registry: registry.clone(),
+            control: Arc::new(told),
             models: ["test", "org/other"].map(listed).into(),
         };
         let shares = gateway.open(parts, lines.on_cores(self.cores));
@@ -140,6 +142,12 @@ impl Scene {
             registry,
         }
     }
+}
+
+/// What stands behind the door for operators: it tells what it was asked.
+fn told(request: http::Request<Bytes>) -> http::Response<Bytes> {
+    let (method, path, bytes) = (request.method(), request.uri().path(), request.body().len());
+    http::Response::new(format!("{method} {path}, {bytes} bytes").into())
 }
 
 fn listed(id: &str) -> Listed {

@@ -6,6 +6,8 @@ use crate::{
 };
 use orchestrator_core::{Priority, Reuse};
 use orchestrator_gateway::Config;
+use orchestrator_testkit::client::Call;
+use serde_json::json;
 use std::time::Duration;
 
 #[test]
@@ -16,7 +18,7 @@ fn wishes_in_headers_that_cannot_be_granted_are_named() {
             ("x-orchestrator-timeout-ms", "soon"),
             ("x-orchestrator-timeout-ms", "0"),
             ("x-orchestrator-cache-control", "maybe"),
-            ("x-orchestrator-dry-run", "true"),
+            ("x-orchestrator-dry-run", "perhaps"),
         ] {
             let reply = doors.chat_with(&format!("{header}: {value}\r\n"), body("hi", "")).await;
             assert_eq!(
@@ -76,5 +78,24 @@ fn nobody_may_wait_longer_than_the_server_lets_them() {
             .chat_with("x-orchestrator-timeout-ms: 86400000\r\n", body("x", ""))
             .await;
         assert!(doors.last_asked().time <= Duration::from_secs(5));
+    });
+}
+
+#[test]
+fn a_dry_run_tells_the_plan_and_runs_nothing() {
+    with_doors(config(), fine(), async |doors| {
+        let chat = doors.chat_with("x-orchestrator-dry-run: TRUE\r\n", streamed("x")).await;
+        assert_eq!((chat.status, &chat.json()["route"]), (200, &json!("default")));
+        assert_eq!(chat.json()["stream"], true);
+        assert!(chat.header("x-orchestrator-request-id").is_some());
+        let explain = async |body: &str| {
+            let asked = Call::post(doors.address, "/v1/ask/dry-explain", body).await;
+            asked.answer().await
+        };
+        let asked = explain(r#"{"prompt":"x"}"#).await;
+        assert_eq!((asked.status, &asked.json()["route"]), (200, &json!("default")));
+        let bad = explain("{").await;
+        assert_eq!((bad.status, &bad.json()["code"]), (400, &json!("invalid_request")));
+        assert_eq!((doors.lines.model.calls(), doors.lines.asked.lock().len()), (0, 0));
     });
 }

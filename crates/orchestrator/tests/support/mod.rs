@@ -192,12 +192,17 @@ impl Program {
 
     /// What clients get from a path.
     pub(crate) fn get(&self, path: &str) -> String {
-        answer(self.address, &get(path))
+        answer(self.address, &get(path, ""))
     }
 
     /// What operators get from a path.
     pub(crate) fn operate(&self, path: &str) -> String {
-        answer(self.admin, &get(path))
+        self.operate_with(path, "")
+    }
+
+    /// The same with more header lines.
+    pub(crate) fn operate_with(&self, path: &str, headers: &str) -> String {
+        answer(self.admin, &get(path, headers))
     }
 }
 
@@ -209,8 +214,8 @@ impl Drop for Program {
     }
 }
 
-fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+fn get(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{headers}\r\n")
 }
 
 fn post(body: &str) -> String {

@@ -1,0 +1,95 @@
+//! Routes as operators see them: what was declared, and what runs on them.
+
+use orchestrator_core::Tier;
+use orchestrator_routing::RouteConfig;
+use serde::Serialize;
+
+/// A route.
+#[derive(Debug, Serialize)]
+pub(crate) struct Route<'a> {
+    name: &'a str,
+    models: &'a [String],
+    tiers: Tiers<Vec<Seat<'a>>>,
+    balance: &'static str,
+    limits: Limits,
+    /// Calls by tier.
+    running: Tiers<usize>,
+    /// Requests that the gate has let on and that are not answered yet.
+    requests: usize,
+}
+
+/// Something of each tier.
+#[derive(Debug, Serialize)]
+struct Tiers<T> {
+    primary: T,
+    secondary: T,
+    backup: T,
+}
+
+/// A worker in a tier.
+#[derive(Debug, Serialize)]
+struct Seat<'a> {
+    worker: &'a str,
+    weight: u32,
+}
+
+/// The limits of a route; null where there is none.
+#[derive(Debug, Serialize)]
+struct Limits {
+    soft_limit: Option<usize>,
+    hard_limit: Option<usize>,
+    stream_soft_limit: Option<usize>,
+    stream_hard_limit: Option<usize>,
+    overflow_after_ms: u64,
+}
+
+// === impl Route ===
+
+impl<'a> From<&'a orchestrator_routing::Route> for Route<'a> {
+    fn from(route: &'a orchestrator_routing::Route) -> Self {
+        let config = route.config();
+        let [primary, secondary, backup] = route.calls();
+        Route {
+            name: route.name(),
+            models: &config.models,
+            tiers: Tiers {
+                primary: seats(route, Tier::Primary),
+                secondary: seats(route, Tier::Secondary),
+                backup: seats(route, Tier::Backup),
+            },
+            balance: config.balance.as_str(),
+            limits: config.into(),
+            running: Tiers {
+                primary,
+                secondary,
+                backup,
+            },
+            requests: route.requests(),
+        }
+    }
+}
+
+// === impl Limits ===
+
+impl From<&RouteConfig> for Limits {
+    fn from(config: &RouteConfig) -> Self {
+        Limits {
+            soft_limit: config.soft_limit,
+            hard_limit: config.hard_limit,
+            stream_soft_limit: config.stream_soft_limit,
+            stream_hard_limit: config.stream_hard_limit,
+            overflow_after_ms: config.overflow_after_ms,
+        }
+    }
+}
+
+/// The workers of a tier.
+fn seats(route: &orchestrator_routing::Route, tier: Tier) -> Vec<Seat<'_>> {
+    let members = route.members(tier);
+    members
+        .map(|member| Seat {
+            worker: member.name(),
+            weight: route.config().weight(member.name()),
+        })
+        .collect()
+}

@@ -16,7 +16,6 @@ use orchestrator_dialect::{
     chat::{EventWriter, Parsed, parse_request},
     reader::Reader,
 };
-use orchestrator_resilience::Guard;
 use std::hint::black_box;
 
 #[library_benchmark]
@@ -32,16 +31,6 @@ fn parse(body: bytes::Bytes) -> Option<Parsed> {
 fn dedup((stage, mut cx, request): (Dedup, Cx, Box<Request>)) -> bool {
     let flow = stage.run(&mut cx, request).now_or_never();
     black_box(matches!(flow, Some(Ok(orchestrator_core::Flow::Next(Unique(_))))))
-}
-
-#[library_benchmark]
-#[bench::admitted_and_served(setup = request::guard)]
-fn guard(guard: Guard) -> bool {
-    let Some(Ok(mut permit)) = guard.admit().now_or_never() else {
-        return false;
-    };
-    permit.first_token();
-    black_box(true)
 }
 
 #[library_benchmark]
@@ -64,5 +53,5 @@ fn write((mut writer, head, chunks): (EventWriter, Head, Vec<Chunk>)) -> usize {
     black_box(bytes.len())
 }
 
-library_benchmark_group!(name = request_path, benchmarks = [parse, dedup, guard, read, write]);
+library_benchmark_group!(name = request_path, benchmarks = [parse, dedup, read, write]);
 main!(library_benchmark_groups = request_path);

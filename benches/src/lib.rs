@@ -9,4 +9,5 @@
     reason = "a fault in here shall end the benchmark, and numbers are small"
 )]
 
+pub mod decisions;
 pub mod request;

@@ -4,10 +4,8 @@ use bytes::Bytes;
 use orchestrator_core::{Blocking, Chunk, Cx, Head, Ledger, Live, Priority, Request, RequestId, Tier, answer};
 use orchestrator_dedup::Dedup;
 use orchestrator_dialect::{Protocol, chat::EventWriter, reader::Reader};
-use orchestrator_resilience::Guard;
 use orchestrator_testkit::chat;
 use prometheus::Registry;
-use rand::{SeedableRng, rngs::StdRng};
 use tokio::time::{Duration, Instant};
 
 /// The chunks of one answer: a role, 32 tokens, the finish.
@@ -42,16 +40,6 @@ pub fn shared(bytes: usize) -> (Dedup, Cx, Box<Request>) {
     std::mem::forget(client);
     let cx = Cx::new(RequestId::mint(0, [0; 10]), writer);
     (dedup, cx, Box::new(chat(body(bytes))))
-}
-
-/// The guard of a worker that serves.
-///
-/// # Panics
-///
-/// If its metrics cannot be registered.
-pub fn guard() -> Guard {
-    let metrics = orchestrator_resilience::Metrics::register(&Registry::new()).expect("a new registry");
-    Guard::new("w".into(), Default::default(), 64, StdRng::seed_from_u64(0), &metrics)
 }
 
 /// What a worker sends of an answer of 32 tokens, in one burst.

@@ -12,7 +12,9 @@
 
 mod program;
 mod python;
+mod tiers;
 
 pub use orchestrator_testkit::client::{Call, Http, get, post};
 pub use program::{Ended, Program};
 pub use python::{python, run};
+pub use tiers::{CHAT, NOBODY, STREAM, Tiers, chat, worker};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, process::Command};
 
 /// The floor of each crate, as docs/ARCHITECTURE.md draws the house.
-const FLOORS: [(&str, usize); 14] = [
+const FLOORS: [(&str, usize); 16] = [
     ("core", 0),
     ("telemetry", 0),
     ("assemble", 1),
@@ -17,6 +17,8 @@ const FLOORS: [(&str, usize); 14] = [
     ("resilience", 1),
     ("stream", 1),
     ("inference", 2),
+    ("routing", 2),
+    ("admin", 3),
     ("gateway", 3),
     ("pipeline", 3),
     ("config", 4),

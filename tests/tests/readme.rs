@@ -5,7 +5,7 @@
     reason = "a fault in here shall end the test"
 )]
 
-use orchestrator_e2e::{Program, python, run};
+use orchestrator_e2e::{Program, get, python, run};
 
 const README: &str = include_str!("../../README.md");
 const EXAMPLE: &str = include_str!("../../pipeline.example.toml");
@@ -29,6 +29,10 @@ fn the_example_shows_tokens_to_curl_and_over_a_websocket() {
         seen.contains("Hello") && seen.contains("line") && seen.ends_with("data: [DONE]\n\n"),
         "{seen}"
     );
+    let plan = run("bash", &["-c", &block("sh", "dry-explain", &program)]);
+    assert!(plan.contains(r#""reason":"primary_normal""#), "{plan}");
+    let breakers = get(program.admin_address, "/api/v1/circuit-breakers");
+    assert!(README.contains(":8081/api/v1/circuit-breakers") && breakers.body.contains("closed"));
     let seen = run(python(), &["-c", &block("python", "websockets", &program)]);
     assert!(
         seen.contains("\"type\":\"token\"") && seen.contains("\"type\":\"done\""),

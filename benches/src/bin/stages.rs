@@ -19,7 +19,7 @@ use orchestrator_pipeline::{Gate, LanesConfig, Metrics, Parts, Size, Sizes, star
 use orchestrator_post_process::PostProcess;
 use orchestrator_rag::{Index, Rag};
 use orchestrator_stream::Stream;
-use orchestrator_testkit::{collect, request, scripted::Model};
+use orchestrator_testkit::{Credits, collect, request, scripted::Model};
 use prometheus::Registry;
 use std::{error::Error, sync::Arc};
 use tokio::time::{Duration, Instant};
@@ -110,7 +110,7 @@ impl Bench {
                 dedup_metrics,
                 blocking.clone(),
             )),
-            gate: Gate::new(95, Live::fixed(LanesConfig::default()), metrics),
+            gate: Gate::new(Credits::of(95).port(), Live::fixed(LanesConfig::default()), metrics),
             rag: Arc::new(Rag::new(Default::default(), None, rag_metrics.clone())),
             assemble: Arc::new(Assemble::build(&Default::default(), Target::default(), blocking)?),
             inference: Arc::new(Inference::new(Arc::new(Model::saying(pieces)))),

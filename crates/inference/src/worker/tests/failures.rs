@@ -21,8 +21,8 @@ async fn ended(answer: &[Act]) -> Result<String, Failure> {
 #[tokio::test(start_paused = true)]
 async fn the_status_says_whether_another_call_may_help() {
     let cases = [
-        (300, Retry::Now, Code::UpstreamProtocol),
-        (302, Retry::Now, Code::UpstreamProtocol),
+        (300, Retry::Never, Code::UpstreamRedirected),
+        (302, Retry::Never, Code::UpstreamRedirected),
         (400, Retry::Never, Code::UpstreamRejected),
         (401, Retry::Never, Code::UpstreamCredentials),
         (403, Retry::Never, Code::UpstreamCredentials),

@@ -50,7 +50,7 @@ async fn a_redirect_is_logged_with_where_to_and_without_what_may_be_a_secret() {
     )])
     .await;
     expect![[r#"
-        WARN | 1 | upstream_redirected | 308 | the worker redirects to https://new.test:8/v2/chat; set its `base_url` | a call failed: The worker redirects to another address; its `base_url` must be set to that.
+        upstream_redirected | 308 | the worker redirects to https://new.test:8/v2/chat; set its `base_url` | The worker redirects to another address; its `base_url` must be set to that.
     "#]]
     .assert_eq(&log);
 }

@@ -26,7 +26,7 @@ fn rate_limit((limit, now): (RateLimit, Instant)) -> bool {
 
 #[library_benchmark]
 #[bench::closed(setup = decisions::guard)]
-fn guard(guard: Guard) -> bool {
+fn guard(guard: &'static Guard) -> bool {
     let Ok(mut permit) = guard.try_admit(Pass::Usual) else {
         return false;
     };

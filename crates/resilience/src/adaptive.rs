@@ -25,7 +25,7 @@ const FEW: f64 = 4.0;
 
 /// The limit of one worker.
 #[derive(Clone, Debug)]
-pub struct Adaptive {
+pub(crate) struct Adaptive {
     limit: f64,
     max: f64,
     /// No call was slow yet.
@@ -40,7 +40,7 @@ pub struct Adaptive {
 
 impl Adaptive {
     /// A limit from 1 to `max`.
-    pub fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize) -> Self {
         Adaptive {
             limit: 1.0,
             max: real(max.max(1)),
@@ -56,18 +56,12 @@ impl Adaptive {
         clippy::cast_sign_loss,
         reason = "from 1 to a count"
     )]
-    pub fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.limit as usize
     }
 
-    /// Sets the bound.
-    pub fn set_max(&mut self, max: usize) {
-        self.max = real(max.max(1));
-        self.limit = self.limit.min(self.max);
-    }
-
     /// A call that began at `began`, as one of at most `in_flight`, has waited this long for its first token.
-    pub fn heard(&mut self, (began, in_flight): (Instant, usize), first_token: Duration, now: Instant) {
+    pub(crate) fn heard(&mut self, (began, in_flight): (Instant, usize), first_token: Duration, now: Instant) {
         if !self.counts(began) {
             return;
         }
@@ -87,7 +81,7 @@ impl Adaptive {
     }
 
     /// A call that began at `began` was answered with 429, or waited for its first token until its time was up.
-    pub fn overloaded(&mut self, began: Instant, now: Instant) {
+    pub(crate) fn overloaded(&mut self, began: Instant, now: Instant) {
         if self.counts(began) {
             self.doubling = false;
             self.set(self.limit * BACKOFF, now);

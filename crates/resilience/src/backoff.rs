@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Draws pauses from 0 to base x 2^n, at most to a longest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     base: Duration,
     longest: Duration,
 }
@@ -16,7 +16,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// The pauses that the configuration asks for.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Backoff {
             base: Duration::from_millis(config.retry_base_ms),
             longest: Duration::from_millis(config.retry_max_ms),
@@ -24,18 +24,18 @@ impl Backoff {
     }
 
     /// The pause before the retry number `retry`, from 0.
-    pub fn pause(&self, retry: u32, rng: &mut impl Rng) -> Duration {
+    pub(crate) fn pause(&self, retry: u32, rng: &mut impl Rng) -> Duration {
         self.ceiling(retry).mul_f64(rng.random_range(0.0..=1.0))
     }
 
     /// The longest that the pause before retry number `retry` may be.
-    pub fn ceiling(&self, retry: u32) -> Duration {
+    pub(crate) fn ceiling(&self, retry: u32) -> Duration {
         let factor = 2_u32.saturating_pow(retry);
         self.base.saturating_mul(factor).min(self.longest)
     }
 
     /// The longest pause of all.
-    pub fn longest(&self) -> Duration {
+    pub(crate) fn longest(&self) -> Duration {
         self.longest
     }
 }

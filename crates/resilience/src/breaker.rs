@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// The breaker of one worker.
 #[derive(Clone, Debug)]
-pub struct Breaker {
+pub(crate) struct Breaker {
     config: Config,
     epoch: u64,
     phase: Phase,
@@ -78,7 +78,7 @@ struct Trouble {
 
 impl Breaker {
     /// A closed breaker.
-    pub fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Breaker {
             tally: Tally {
                 failures_in_row: 0,
@@ -95,7 +95,7 @@ impl Breaker {
     }
 
     /// The state at `now`. Looking changes nothing, here and below.
-    pub fn state(&self, now: Instant) -> State {
+    pub(crate) fn state(&self, now: Instant) -> State {
         match self.phase {
             Phase::Closed => State::Closed,
             Phase::Open { until, .. } if now < until => State::Open,
@@ -104,12 +104,12 @@ impl Breaker {
     }
 
     /// What has opened it, if it is not closed; failed probes since do not change it.
-    pub fn cause(&self) -> Option<Cause> {
+    pub(crate) fn cause(&self) -> Option<Cause> {
         self.trouble.map(|trouble| trouble.cause)
     }
 
     /// Why it changed last; none before its first change.
-    pub fn last_cause(&self, now: Instant) -> Option<Cause> {
+    pub(crate) fn last_cause(&self, now: Instant) -> Option<Cause> {
         match self.phase {
             Phase::Open { until, .. } if now >= until => Some(Cause::Elapsed),
             _ => self.last,
@@ -117,7 +117,7 @@ impl Breaker {
     }
 
     /// How long it is still open.
-    pub fn due(&self, now: Instant) -> Duration {
+    pub(crate) fn due(&self, now: Instant) -> Duration {
         match self.phase {
             Phase::Open { until, .. } => until.saturating_duration_since(now),
             Phase::Closed | Phase::HalfOpen { .. } => Duration::ZERO,
@@ -125,7 +125,7 @@ impl Breaker {
     }
 
     /// The failure rate of the last calls; while it is not closed, of those before it opened, worse with each failed probe.
-    pub fn failure_rate(&self, now: Instant) -> f64 {
+    pub(crate) fn failure_rate(&self, now: Instant) -> f64 {
         self.trouble.map_or_else(
             || self.tally.window.counts(now).failure_rate(),
             |trouble| trouble.failure_rate,
@@ -134,7 +134,7 @@ impl Breaker {
 
     /// The part of its usual calls that the worker should get: all of them, but after closing a tenth at first and from
     /// there in a straight line to all, so that a worker that has just come back is not run over (slow start).
-    pub fn warmth(&self, now: Instant) -> f64 {
+    pub(crate) fn warmth(&self, now: Instant) -> f64 {
         let ramp = Duration::from_secs(self.config.slow_start_s);
         let since = match (self.phase, self.closed_at) {
             (Phase::Closed, Some(at)) => now.saturating_duration_since(at),
@@ -149,7 +149,7 @@ impl Breaker {
     }
 
     /// Probes that it would let through now; none where it is not half-open, since there it is not about places.
-    pub fn places(&self, now: Instant) -> Option<u32> {
+    pub(crate) fn places(&self, now: Instant) -> Option<u32> {
         match self.phase {
             Phase::HalfOpen { probes, .. } => Some(self.config.half_open_probes.saturating_sub(probes)),
             Phase::Open { until, .. } if now >= until => Some(self.config.half_open_probes),
@@ -158,7 +158,7 @@ impl Breaker {
     }
 
     /// Why a call would not be let through.
-    pub fn refusal(&self, pass: Pass, now: Instant) -> Option<Refusal> {
+    pub(crate) fn refusal(&self, pass: Pass, now: Instant) -> Option<Refusal> {
         let free = |probes: u32| probes < self.config.half_open_probes;
         match (self.phase, pass) {
             (Phase::Open { until, probes, .. }, _) if now < until => match pass {
@@ -255,7 +255,7 @@ impl Breaker {
     }
 
     /// Closes it, whatever it is: an operator's wish. Calls that are on their way count no more.
-    pub fn reset(&mut self, now: Instant) {
+    pub(crate) fn reset(&mut self, now: Instant) {
         match self.phase {
             Phase::Closed => self.change(Phase::Closed, self.last),
             Phase::Open { .. } | Phase::HalfOpen { .. } => self.close(Cause::Reset, now),
@@ -263,7 +263,7 @@ impl Breaker {
     }
 
     /// Opens it for just this long, whatever it is: an operator's wish.
-    pub fn force_open(&mut self, now: Instant, held: Duration) {
+    pub(crate) fn force_open(&mut self, now: Instant, held: Duration) {
         let failure_rate = self.failure_rate(now);
         self.trouble = Some(Trouble {
             cause: Cause::Forced,

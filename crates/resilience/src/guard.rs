@@ -9,10 +9,9 @@ pub use permit::Permit;
 
 use crate::history::{Change, History};
 use crate::{
-    Adaptive, Breaker, Cause, Config, Metrics, Pass, RateLimit, Refusal, Rest, Slot, Slots, State,
-    metrics::WorkerMetrics,
+    Cause, Config, Metrics, Pass, RateLimit, Refusal, Slots, State, adaptive::Adaptive, breaker::Breaker,
+    metrics::WorkerMetrics, rest::Rest,
 };
-use orchestrator_core::{Code, Failure};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use std::{fmt, sync::Arc, time::Duration};
@@ -68,10 +67,11 @@ pub struct View {
 // === impl Guard ===
 
 impl Guard {
-    /// A guard with a closed breaker and `max_concurrent` free slots; `rng` draws the breaker's jitter.
+    /// A guard with a closed breaker and `max_concurrent` free slots, at least one; `rng` draws the breaker's jitter.
     pub fn new(worker: Arc<str>, config: Config, max_concurrent: usize, rng: StdRng, metrics: &Metrics) -> Self {
-        let adaptive = config.adaptive_concurrency.then(|| Adaptive::new(max_concurrent));
-        let first = adaptive.as_ref().map_or(max_concurrent, Adaptive::limit);
+        let most = max_concurrent.max(1);
+        let adaptive = config.adaptive_concurrency.then(|| Adaptive::new(most));
+        let first = adaptive.as_ref().map_or(most, Adaptive::limit);
         let limited = config.requests_per_minute > 0;
         let machines = Machines {
             breaker: Breaker::new(config.clone()),
@@ -139,54 +139,24 @@ impl Guard {
         self.0.machines.lock().history.changes().copied().collect()
     }
 
-    /// Lets a call through, if everything is free for it now.
+    /// Lets a call through, if everything is free for it now. All machines are asked: what can only refuse comes first, then
+    /// slot, rate and breaker, of which the last refuses nothing that it would not have refused before.
     pub fn try_admit(&self, pass: Pass) -> Result<Permit, Refusal> {
-        self.admit_with(pass, || self.0.slots.try_take().ok_or(Refusal::Full))
-    }
-
-    /// Lets a call through, waiting for a slot if all are taken; any other refusal comes at once, and costs nothing.
-    /// Dropping the future leaves the queue for a slot.
-    pub async fn admit(&self, pass: Pass) -> Result<Permit, Refusal> {
-        match self.try_admit(pass) {
-            Err(Refusal::Full) => {
-                let slot = self.0.slots.take().await;
-                self.admit_with(pass, || Ok(slot))
+        self.step(|machines, now| {
+            let rest = machines.rest.left(now);
+            if !rest.is_zero() {
+                return Err(Refusal::Resting(rest));
             }
-            decided => decided,
-        }
-    }
-
-    /// What a client is told of a refusal.
-    pub fn failure(&self, refusal: Refusal) -> Failure {
-        let worker = &self.0.worker;
-        let (code, text, wait) = match refusal {
-            Refusal::Open(wait) => (
-                Code::BreakerOpen,
-                format!("The worker {worker} is not called for now, since its last calls failed."),
-                wait.max(Duration::from_secs(1)),
-            ),
-            Refusal::NoProbePlace => (
-                Code::BreakerOpen,
-                format!("The worker {worker} is being tried out with a few calls, since its last calls failed."),
-                Duration::from_secs(1),
-            ),
-            Refusal::Resting(wait) => (
-                Code::RateLimited,
-                format!("The worker {worker} asked for a rest."),
-                wait,
-            ),
-            Refusal::RateLimited(wait) => (
-                Code::RateLimited,
-                format!("The worker {worker} has been sent as many calls as it may be sent a minute."),
-                wait,
-            ),
-            Refusal::Full => (
-                Code::Overloaded,
-                format!("The worker {worker} is answering as many calls as it takes."),
-                Duration::from_secs(1),
-            ),
-        };
-        Failure::new(code, text).with_retry_after(wait)
+            if let Some(refusal) = machines.breaker.refusal(pass, now) {
+                return Err(refusal);
+            }
+            let slot = self.0.slots.try_take().ok_or(Refusal::Full)?;
+            if let Some(rate) = &self.0.rate {
+                rate.check(1, now).map_err(Refusal::RateLimited)?;
+            }
+            let call = machines.breaker.admit(pass, now)?;
+            Ok(Permit::new(self.clone(), call, slot, now))
+        })
     }
 
     /// Closes the breaker, whatever it is: an operator's wish. Calls that are on their way count no more.
@@ -199,36 +169,8 @@ impl Guard {
         self.step(|machines, now| machines.breaker.force_open(now, held));
     }
 
-    /// Changes how many calls the worker takes at once; with adaptive concurrency, how many at most.
-    pub fn resize(&self, max_concurrent: usize) {
-        self.step(|machines, _| match machines.adaptive {
-            None => self.0.slots.resize(max_concurrent),
-            Some(_) => self.adapt(machines, |adaptive| adaptive.set_max(max_concurrent)),
-        });
-    }
-
     fn rate_limited(&self, now: Instant) -> Duration {
         self.0.rate.as_ref().map_or(Duration::ZERO, |rate| rate.wait(1, now))
-    }
-
-    /// Asks all machines. What can only refuse is asked first; then come slot, rate and breaker, of which the last refuses
-    /// nothing that it would not have refused before.
-    fn admit_with(&self, pass: Pass, slot: impl FnOnce() -> Result<Slot, Refusal>) -> Result<Permit, Refusal> {
-        self.step(|machines, now| {
-            let rest = machines.rest.left(now);
-            if !rest.is_zero() {
-                return Err(Refusal::Resting(rest));
-            }
-            if let Some(refusal) = machines.breaker.refusal(pass, now) {
-                return Err(refusal);
-            }
-            let slot = slot()?;
-            if let Some(rate) = &self.0.rate {
-                rate.check(1, now).map_err(Refusal::RateLimited)?;
-            }
-            let call = machines.breaker.admit(pass, now)?;
-            Ok(Permit::new(self.clone(), call, slot, now))
-        })
     }
 
     /// Tells the adaptive limit of a call, if there is one, and obeys it.

@@ -25,9 +25,6 @@ mod slots;
 mod state;
 mod window;
 
-pub use adaptive::Adaptive;
-pub use backoff::Backoff;
-pub use breaker::Breaker;
 pub use config::Config;
 pub use guard::{Guard, Permit, View};
 pub use history::Change;
@@ -35,7 +32,6 @@ pub use metrics::Metrics;
 pub use outcome::Outcome;
 pub use pass::{Pass, Refusal};
 pub use rate_limit::RateLimit;
-pub use rest::Rest;
 pub use retry::{Attempts, Pause};
 pub use retry_budget::RetryBudget;
 pub use slots::{Slot, Slots};

@@ -58,7 +58,7 @@ impl RateLimit {
     }
 
     /// How long a call of this cost should wait; zero when it may come now. Looking counts nothing.
-    pub fn wait(&self, cost: u32, now: Instant) -> Duration {
+    pub(crate) fn wait(&self, cost: u32, now: Instant) -> Duration {
         let step = self.interval.saturating_mul(u64::from(cost));
         let arrival = self.arrival.load(Ordering::Acquire);
         Duration::from_nanos(self.early(arrival, step, self.since_base(now)))

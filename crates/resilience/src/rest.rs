@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// When a worker may be called again.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rest {
+pub(crate) struct Rest {
     until: Option<Instant>,
     /// Rests in a row for which the worker gave no time.
     unstated: u32,
@@ -19,14 +19,14 @@ pub struct Rest {
 
 impl Rest {
     /// What is left of the rest; zero when the worker may be called.
-    pub fn left(&self, now: Instant) -> Duration {
+    pub(crate) fn left(&self, now: Instant) -> Duration {
         self.until
             .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
     /// The worker asked for a rest, or answered 429 without saying for how long. Calls that were on their way when a rest
     /// began do not double it.
-    pub fn begin(&mut self, asked: Option<Duration>, now: Instant) {
+    pub(crate) fn begin(&mut self, asked: Option<Duration>, now: Instant) {
         let pause = match asked {
             Some(asked) => asked,
             None if !self.left(now).is_zero() => return,
@@ -42,7 +42,7 @@ impl Rest {
     }
 
     /// The worker served. A rest that has begun goes on, since whatever is served meanwhile was asked before it.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.unstated = 0;
     }
 }

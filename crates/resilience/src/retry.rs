@@ -1,7 +1,7 @@
 //! Which failures are tried again, how often and after what pause. Only before the first token: what a client may have
 //! heard is never begun anew.
 
-use crate::{Backoff, Config};
+use crate::{Config, backoff::Backoff};
 use orchestrator_core::{Code, Failure, Retry};
 use rand::Rng;
 use std::time::Duration;

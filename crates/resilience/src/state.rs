@@ -64,7 +64,7 @@ impl State {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 11] = [
+    pub(crate) const ALL: [Cause; 11] = [
         Cause::FailuresInRow,
         Cause::FailureRate,
         Cause::RateLimitRate,
@@ -102,7 +102,7 @@ impl Cause {
     }
 
     /// The state that it leads to.
-    pub fn leads_to(self) -> State {
+    pub(crate) fn leads_to(self) -> State {
         match self {
             Cause::Elapsed | Cause::EarlyProbe => State::HalfOpen,
             Cause::ProbesServed | Cause::Reset => State::Closed,

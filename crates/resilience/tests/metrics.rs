@@ -7,7 +7,7 @@
 
 use expect_test::expect;
 use orchestrator_core::{Code, Failure};
-use orchestrator_resilience::{Config, Guard, Metrics, Pass, State};
+use orchestrator_resilience::{Config, Guard, Metrics, Pass, Refusal, State};
 use prometheus::{Registry, TextEncoder};
 use rand::{SeedableRng, rngs::StdRng};
 use std::time::Duration;
@@ -29,10 +29,9 @@ fn shown(registry: &Registry) -> String {
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
-async fn fail(guard: &Guard) {
+fn fail(guard: &Guard) {
     guard
-        .admit(Pass::Usual)
-        .await
+        .try_admit(Pass::Usual)
         .unwrap()
         .failed(Failure::new(Code::UpstreamConnect, "refused"));
 }
@@ -42,8 +41,8 @@ async fn each_worker_shows_its_calls_and_its_breaker() {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).unwrap();
     let [bad, good] = ["bad", "good"].map(|worker| guard(worker, &metrics));
-    let running = good.admit(Pass::Usual).await.unwrap();
-    fail(&bad).await;
+    let running = good.try_admit(Pass::Usual).unwrap();
+    fail(&bad);
     expect![[r#"
         orchestrator_breaker_state{worker="bad"} 2
         orchestrator_breaker_transitions_total{cause="failures_in_row",to="open",worker="bad"} 1
@@ -54,7 +53,7 @@ async fn each_worker_shows_its_calls_and_its_breaker() {
     .assert_eq(&shown(&registry));
     drop(running);
     tokio::time::advance(Duration::from_secs(12)).await;
-    bad.admit(Pass::Usual).await.unwrap().first_token();
+    bad.try_admit(Pass::Usual).unwrap().first_token();
     expect![[r#"
         orchestrator_breaker_transitions_total{cause="elapsed",to="half_open",worker="bad"} 1
         orchestrator_breaker_transitions_total{cause="failures_in_row",to="open",worker="bad"} 1
@@ -70,7 +69,7 @@ async fn looking_changes_nothing() {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).unwrap();
     let guard = guard("w", &metrics);
-    fail(&guard).await;
+    fail(&guard);
     tokio::time::advance(Duration::from_secs(12)).await;
     let first = (shown(&registry), guard.state(), format!("{guard:?} {metrics:?}"));
     for _ in 0..100 {
@@ -80,7 +79,7 @@ async fn looking_changes_nothing() {
         );
     }
     assert_eq!(guard.state(), State::HalfOpen);
-    let probes: Vec<_> = futures_util::future::join_all((0..2).map(|_| guard.admit(Pass::Usual))).await;
+    let probes = [(); 2].map(|()| guard.try_admit(Pass::Usual));
     assert!(probes.iter().all(Result::is_ok), "no look took a probe's place");
 }
 
@@ -95,17 +94,14 @@ fn one_registry_shows_the_workers_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_names_the_worker_and_says_when_to_come_back() {
+async fn a_refusal_says_when_to_come_back() {
     let metrics = Metrics::register(&Registry::new()).unwrap();
     let guard = guard("mine", &metrics);
-    fail(&guard).await;
-    let refusal = guard.failure(guard.admit(Pass::Usual).await.unwrap_err());
-    assert_eq!(
-        refusal.public(),
-        "The worker mine is not called for now, since its last calls failed."
-    );
-    let wait = refusal.retry_after().unwrap();
+    fail(&guard);
+    let Refusal::Open(wait) = guard.try_admit(Pass::Usual).unwrap_err() else {
+        panic!("its breaker is not open")
+    };
     tokio::time::advance(wait).await;
-    let probe = guard.admit(Pass::Usual).await;
+    let probe = guard.try_admit(Pass::Usual);
     assert!(probe.is_ok(), "who comes when it was told is let in");
 }

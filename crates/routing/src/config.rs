@@ -144,7 +144,8 @@ impl Default for RouteConfig {
 
 impl Balance {
     /// Every way, in order.
-    pub const ALL: [Balance; 5] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [Balance; 5] = [
         Balance::RoundRobin,
         Balance::Weighted,
         Balance::LeastConnections,

@@ -1,17 +1,13 @@
 //! How many requests and calls of a route are under way: counts with limits, each given back by dropping what stands for
 //! it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
-};
+use orchestrator_resilience::{Slot, Slots};
 
 /// Things under way, and those of them that stream. A stream counts in both.
 #[derive(Debug)]
 pub(crate) struct Load {
-    all: AtomicUsize,
-    streams: AtomicUsize,
-    most: Limit,
+    all: Slots,
+    streams: Slots,
 }
 
 /// The most that may be under way.
@@ -24,55 +20,45 @@ pub(crate) struct Limit {
 /// One of those under way.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    load: Arc<Load>,
-    is_stream: bool,
+    _stream: Option<Slot>,
+    _all: Slot,
 }
 
 // === impl Load ===
 
 impl Load {
-    pub(crate) fn new(most: Limit) -> Arc<Self> {
-        Arc::new(Load {
-            all: AtomicUsize::new(0),
-            streams: AtomicUsize::new(0),
-            most,
-        })
+    pub(crate) fn new(most: Limit) -> Self {
+        Load {
+            all: Slots::new(most.all),
+            streams: Slots::new(most.streams),
+        }
     }
 
     /// How many are under way.
     pub(crate) fn all(&self) -> usize {
-        self.all.load(SeqCst)
+        self.all.taken()
     }
 
     /// How many more of a kind may be.
     pub(crate) fn left(&self, is_stream: bool) -> usize {
-        let left = self.most.all.saturating_sub(self.all());
         match is_stream {
-            true => left.min(self.most.streams.saturating_sub(self.streams.load(SeqCst))),
-            false => left,
+            true => self.all.free().min(self.streams.free()),
+            false => self.all.free(),
         }
     }
 
-    /// Counts one more, if that may be: of N + M racers at a limit of N exactly N are counted.
-    pub(crate) fn enter(self: &Arc<Self>, is_stream: bool) -> Option<Counted> {
-        if !raise(&self.all, self.most.all) {
-            return None;
-        }
-        if is_stream && !raise(&self.streams, self.most.streams) {
-            self.all.fetch_sub(1, SeqCst);
-            return None;
-        }
+    /// Counts one more, if that may be. A stream that finds no room among streams gives its place among all back.
+    pub(crate) fn enter(&self, is_stream: bool) -> Option<Counted> {
+        let all = self.all.try_take()?;
+        let stream = match is_stream {
+            true => Some(self.streams.try_take()?),
+            false => None,
+        };
         Some(Counted {
-            load: self.clone(),
-            is_stream,
+            _stream: stream,
+            _all: all,
         })
     }
-}
-
-fn raise(count: &AtomicUsize, most: usize) -> bool {
-    count
-        .fetch_update(SeqCst, SeqCst, |count| (count < most).then(|| count.saturating_add(1)))
-        .is_ok()
 }
 
 // === impl Limit ===
@@ -83,17 +69,6 @@ impl Limit {
             all: all.unwrap_or(usize::MAX),
             streams: streams.unwrap_or(usize::MAX),
         }
-    }
-}
-
-// === impl Counted ===
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        if self.is_stream {
-            self.load.streams.fetch_sub(1, SeqCst);
-        }
-        self.load.all.fetch_sub(1, SeqCst);
     }
 }
 

@@ -103,7 +103,8 @@ impl Reason {
 
 impl Why {
     /// Every cause, in order.
-    pub const ALL: [Why; 5] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [Why; 5] = [
         Why::BreakerOpen,
         Why::Unhealthy,
         Why::Resting,

@@ -30,9 +30,9 @@ pub struct Route {
     /// Primary, secondary, backup.
     tiers: [Vec<Seat>; 3],
     /// Requests that the gate has let on.
-    pub(crate) requests: Arc<Load>,
+    pub(crate) requests: Load,
     /// Calls by tier.
-    calls: [Arc<Load>; 3],
+    calls: [Load; 3],
     turn: AtomicU64,
     budget: Mutex<RetryBudget>,
     probed: Mutex<Option<Instant>>,

@@ -140,19 +140,6 @@ fn calls_from_before_the_limit_changed_say_nothing() {
     assert!(world.adaptive.limit() < limit);
 }
 
-#[test]
-fn a_lower_bound_is_obeyed_at_once_and_a_higher_one_found_out() {
-    let mut world = World::new(100, 1_000);
-    world.full(500);
-    world.adaptive.set_max(30);
-    assert_eq!(world.adaptive.limit(), 30);
-    world.adaptive.set_max(0);
-    assert_eq!(world.adaptive.limit(), 1);
-    world.adaptive.set_max(60);
-    assert_eq!(world.adaptive.limit(), 1);
-    assert_eq!(world.full(500), 60);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 

@@ -4,6 +4,7 @@ mod silence;
 mod timelines;
 
 use super::*;
+use orchestrator_core::{Code, Failure};
 use prometheus::{Registry, proto::Metric};
 use rand::SeedableRng;
 
@@ -33,13 +34,24 @@ fn limited(seconds: u64) -> Failure {
     Failure::new(Code::RateLimited, "429").with_retry_after(Duration::from_secs(seconds))
 }
 
-async fn fail(guard: &Guard) {
-    guard.admit(Pass::Usual).await.unwrap().failed(broken());
+fn fail(guard: &Guard) {
+    guard.try_admit(Pass::Usual).unwrap().failed(broken());
 }
 
-async fn refused(guard: &Guard) -> Failure {
-    let refusal = guard.admit(Pass::Usual).await.expect_err("the guard refuses");
-    guard.failure(refusal)
+fn refused(guard: &Guard) -> Refusal {
+    refusal(guard, Pass::Usual)
+}
+
+fn refusal(guard: &Guard, pass: Pass) -> Refusal {
+    guard.try_admit(pass).expect_err("the guard refuses")
+}
+
+/// For how long an open breaker keeps calls away.
+fn wait(guard: &Guard) -> Duration {
+    match refused(guard) {
+        Refusal::Open(wait) => wait,
+        other => panic!("it is not open: {other:?}"),
+    }
 }
 
 /// The sum of the worker's gauges or counters with this label.
@@ -54,11 +66,9 @@ fn shown(registry: &Registry, name: &str, label: &str) -> f64 {
 #[tokio::test(start_paused = true)]
 async fn failures_open_the_breaker_and_the_clock_lets_a_probe_through() {
     let (guard, registry) = guard(quick(), 4);
-    fail(&guard).await;
-    fail(&guard).await;
-    let refusal = refused(&guard).await;
-    assert_eq!(refusal.code(), Code::BreakerOpen);
-    assert!((9..=11).contains(&refusal.retry_after().unwrap().as_secs()));
+    fail(&guard);
+    fail(&guard);
+    assert!((9..=11).contains(&wait(&guard).as_secs()));
     assert_eq!(shown(&registry, "orchestrator_breaker_state", "w"), 2.0);
     tokio::time::advance(Duration::from_secs(12)).await;
     assert_eq!(
@@ -66,8 +76,8 @@ async fn failures_open_the_breaker_and_the_clock_lets_a_probe_through() {
         1.0,
         "the state follows the clock without traffic"
     );
-    guard.admit(Pass::Usual).await.unwrap().first_token();
-    guard.admit(Pass::Usual).await.unwrap().first_token();
+    guard.try_admit(Pass::Usual).unwrap().first_token();
+    guard.try_admit(Pass::Usual).unwrap().first_token();
     assert_eq!(
         (guard.state(), shown(&registry, "orchestrator_breaker_state", "w")),
         (State::Closed, 0.0)
@@ -84,18 +94,17 @@ async fn failures_open_the_breaker_and_the_clock_lets_a_probe_through() {
 #[tokio::test(start_paused = true)]
 async fn a_permit_that_is_dropped_is_neutral_and_gives_slot_and_place_back() {
     let (guard, registry) = guard(quick(), 1);
-    let permit = guard.admit(Pass::Usual).await.unwrap();
+    let permit = guard.try_admit(Pass::Usual).unwrap();
     assert_eq!(shown(&registry, "orchestrator_worker_in_flight", "w"), 1.0);
     drop(permit);
     assert_eq!((guard.slots().taken(), guard.state()), (0, State::Closed));
-    fail(&guard).await;
-    fail(&guard).await;
+    fail(&guard);
+    fail(&guard);
     tokio::time::advance(Duration::from_secs(12)).await;
     for _ in 0..10 {
         drop(
             guard
-                .admit(Pass::Usual)
-                .await
+                .try_admit(Pass::Usual)
                 .expect("a probe that is cancelled frees its place"),
         );
     }
@@ -111,7 +120,7 @@ async fn a_stream_that_breaks_later_counts_once() {
         },
         4,
     );
-    let mut permit = guard.admit(Pass::Usual).await.unwrap();
+    let mut permit = guard.try_admit(Pass::Usual).unwrap();
     permit.first_token();
     permit.failed(Failure::new(Code::UpstreamTruncated, "cut"));
     assert_eq!(guard.state(), State::Open);
@@ -121,12 +130,8 @@ async fn a_stream_that_breaks_later_counts_once() {
 async fn a_worker_that_asks_for_a_rest_gets_it_and_its_breaker_stays_closed() {
     let (guard, _) = guard(quick(), 4);
     for _ in 0..5 {
-        guard.admit(Pass::Usual).await.unwrap().failed(limited(3));
-        let refusal = refused(&guard).await;
-        assert_eq!(
-            (refusal.code(), refusal.retry_after()),
-            (Code::RateLimited, Some(Duration::from_secs(3)))
-        );
+        guard.try_admit(Pass::Usual).unwrap().failed(limited(3));
+        assert_eq!(refused(&guard), Refusal::Resting(Duration::from_secs(3)));
         tokio::time::advance(Duration::from_secs(3)).await;
     }
     assert_eq!(guard.state(), State::Closed);
@@ -138,12 +143,12 @@ async fn a_client_hears_how_long_the_worker_rests() {
     let (guard, _) = guard(Config::default(), 9);
     let mut permits = Vec::new();
     for _ in 0..3 {
-        permits.push(guard.admit(Pass::Usual).await.unwrap());
+        permits.push(guard.try_admit(Pass::Usual).unwrap());
     }
     let mut told = |failure| permits.pop().unwrap().failed(failure).retry_after();
     let seconds = |seconds| Some(Duration::from_secs(seconds));
     assert_eq!(told(Failure::new(Code::RateLimited, "429")), seconds(1));
     assert_eq!(told(limited(3)), seconds(3));
     assert_eq!(told(limited(1)), seconds(3), "the longer rest stands");
-    assert_eq!(refused(&guard).await.retry_after(), seconds(3));
+    assert_eq!(refused(&guard), Refusal::Resting(Duration::from_secs(3)));
 }

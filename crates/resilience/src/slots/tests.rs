@@ -1,59 +1,60 @@
 use super::*;
-use futures_util::{FutureExt, future::BoxFuture};
 use proptest::prelude::*;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::{panic, sync::Barrier, thread};
 
-#[tokio::test]
-async fn as_many_are_taken_as_there_are_and_no_more() {
-    let slots = Slots::new(2);
-    let (first, _second) = (slots.try_take().unwrap(), slots.take().await);
-    assert!(slots.try_take().is_none());
-    assert_eq!((slots.taken(), slots.max()), (2, 2));
-    drop(first);
-    assert!(slots.try_take().is_some());
-    assert_eq!(slots.taken(), 1);
-}
-
-#[tokio::test]
-async fn those_who_wait_are_served_in_order_and_one_who_leaves_takes_nothing() {
-    let slots = Slots::new(1);
-    let held = slots.take().await;
-    let (mut first, mut second) = (Box::pin(slots.take()), Box::pin(slots.take()));
-    assert!(futures_util::poll!(first.as_mut()).is_pending());
-    assert!(futures_util::poll!(second.as_mut()).is_pending());
-    drop(first);
-    drop(held);
-    drop(second.await);
-    assert_eq!(slots.taken(), 0);
+/// Takes all that there are.
+fn take_all(slots: &Slots) -> Vec<Slot> {
+    std::iter::from_fn(|| slots.try_take()).collect()
 }
 
 #[test]
-fn there_is_always_at_least_one() {
-    assert_eq!(Slots::new(0).max(), 1);
+fn as_many_are_taken_as_there_are_and_no_more() {
+    let slots = Slots::new(2);
+    let (first, _second) = (slots.try_take().unwrap(), slots.try_take().unwrap());
+    assert!(slots.try_take().is_none());
+    assert_eq!((slots.taken(), slots.max(), slots.free()), (2, 2, 0));
+    drop(first);
+    assert!(slots.try_take().is_some());
+    assert_eq!((slots.taken(), slots.max(), slots.free()), (1, 2, 1));
 }
 
-#[tokio::test]
-async fn more_slots_call_those_who_wait() {
+#[test]
+fn a_clone_is_the_same_slots_and_a_slot_outlives_them() {
     let slots = Slots::new(1);
-    let _held = slots.take().await;
-    let mut waits: Vec<_> = (0..3).map(|_| Box::pin(slots.take())).collect();
-    assert!(waits.iter_mut().all(|wait| wait.now_or_never().is_none()));
-    slots.resize(3);
-    let called: Vec<_> = waits.iter_mut().map(|wait| wait.now_or_never()).collect();
-    assert_eq!(
-        called.iter().map(Option::is_some).collect::<Vec<_>>(),
-        [true, true, false]
-    );
-    assert_eq!((slots.taken(), slots.max(), slots.free()), (3, 3, 0));
+    let held = slots.clone().try_take().unwrap();
+    assert!(slots.try_take().is_none());
+    slots.clone().resize(2);
+    assert_eq!((slots.taken(), slots.max(), slots.free()), (1, 2, 1));
+    drop(slots);
+    drop(held);
 }
 
-#[tokio::test]
-async fn fewer_slots_than_calls_let_nobody_through_until_enough_have_ended() {
+#[test]
+fn without_slots_nobody_is_let_through() {
+    let slots = Slots::new(0);
+    assert!(slots.try_take().is_none());
+    assert_eq!((slots.taken(), slots.max(), slots.free()), (0, 0, 0));
+    slots.resize(1);
+    let held = slots.try_take().unwrap();
+    slots.resize(0);
+    drop(held);
+    assert!(slots.try_take().is_none(), "there are none once more");
+}
+
+#[test]
+fn more_slots_let_more_through() {
+    let slots = Slots::new(1);
+    let _held = slots.try_take().unwrap();
+    assert!(slots.try_take().is_none());
+    slots.resize(3);
+    assert_eq!(take_all(&slots).len(), 2);
+    assert_eq!((slots.taken(), slots.max(), slots.free()), (1, 3, 2));
+}
+
+#[test]
+fn fewer_slots_than_calls_let_nobody_through_until_enough_have_ended() {
     let slots = Slots::new(4);
-    let mut held = Vec::new();
-    for _ in 0..4 {
-        held.push(slots.take().await);
-    }
+    let mut held = take_all(&slots);
     slots.resize(2);
     assert_eq!((slots.taken(), slots.max(), slots.free()), (4, 2, 0));
     for running in [3, 2] {
@@ -63,8 +64,59 @@ async fn fewer_slots_than_calls_let_nobody_through_until_enough_have_ended() {
     }
     held.pop();
     assert!(slots.try_take().is_some());
-    slots.resize(0);
-    assert_eq!(slots.max(), 1, "there is always one");
+    slots.resize(1);
+    assert!(slots.try_take().is_none(), "one runs, and one may");
+}
+
+#[test]
+fn no_number_of_slots_is_too_large() {
+    let slots = Slots::new(usize::MAX);
+    let held: Vec<Slot> = (0..1_000).filter_map(|_| slots.try_take()).collect();
+    assert_eq!((slots.taken(), slots.free()), (1_000, usize::MAX - 1_000));
+    drop(held);
+    assert_eq!(slots.taken(), 0);
+}
+
+#[test]
+fn a_panic_gives_the_slot_to_the_next_who_comes() {
+    let slots = Slots::new(1);
+    let held = slots.try_take().unwrap();
+    assert!(slots.try_take().is_none());
+    let call = panic::catch_unwind(panic::AssertUnwindSafe(move || {
+        let _held = held;
+        panic!("in the middle of a call");
+    }));
+    assert!(call.is_err());
+    let next = slots.try_take().expect("it is free at once");
+    assert_eq!(slots.taken(), 1);
+    drop(next);
+    assert_eq!(slots.taken(), 0);
+}
+
+/// How many of so many racers, who all try once at the same moment, get a slot; each keeps it until all have tried.
+fn winners(slots: &Slots, racers: usize) -> usize {
+    let barrier = Barrier::new(racers);
+    let racer = || {
+        barrier.wait();
+        let slot = slots.try_take();
+        barrier.wait();
+        slot.is_some()
+    };
+    thread::scope(|scope| {
+        let racers: Vec<_> = (0..racers).map(|_| scope.spawn(racer)).collect();
+        racers.into_iter().map(|racer| usize::from(racer.join().unwrap())).sum()
+    })
+}
+
+#[test]
+fn of_more_racers_than_slots_exactly_as_many_win_as_there_are_slots() {
+    for (max, racers) in [(1, 2), (1, 16), (7, 16), (15, 16), (16, 16), (20, 16)] {
+        let slots = Slots::new(max);
+        for _ in 0..20 {
+            assert_eq!(winners(&slots, racers), max.min(racers), "{racers} at {max}");
+            assert_eq!((slots.taken(), slots.free()), (0, max));
+        }
+    }
 }
 
 /// Takes and gives back slots as fast as it can.
@@ -81,12 +133,12 @@ fn race(slots: &Slots, inside: &AtomicUsize, most: &AtomicUsize) {
 fn racers_never_hold_more_than_there_are() {
     let slots = Slots::new(4);
     let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| race(&slots, &inside, &most));
         }
     });
-    assert!(most.load(SeqCst) <= 4);
+    assert!((1..=4).contains(&most.into_inner()));
     assert_eq!(slots.taken(), 0);
 }
 
@@ -95,7 +147,7 @@ fn racers_never_hold_more_than_there_are() {
 fn racers_never_hold_more_than_the_most_there_ever_are() {
     let slots = Slots::new(6);
     let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| race(&slots, &inside, &most));
         }
@@ -104,91 +156,67 @@ fn racers_never_hold_more_than_the_most_there_ever_are() {
             scope.spawn(move || (0..3_000).for_each(|turn| slots.resize(1 + (turn + thread) % 6)));
         }
     });
-    assert!(most.load(SeqCst) <= 6);
+    assert!((1..=6).contains(&most.into_inner()));
     assert_eq!(slots.taken(), 0);
     for size in [3, 1, 5] {
         slots.resize(size);
-        let held: Vec<Slot> = std::iter::from_fn(|| slots.try_take()).collect();
-        assert_eq!(held.len(), size);
+        assert_eq!(take_all(&slots).len(), size);
+        assert_eq!(winners(&slots, 8), size);
     }
 }
 
+/// Who comes after a change obeys it, whatever raced with it.
 #[test]
-fn no_number_of_slots_is_too_large() {
-    let slots = Slots::new(usize::MAX);
-    let held: Vec<Slot> = (0..1_000).filter_map(|_| slots.try_take()).collect();
-    assert_eq!(slots.taken(), 1_000);
-    drop(held);
-    assert_eq!(slots.taken(), 0);
-}
-
-#[tokio::test]
-async fn a_panic_gives_the_slot_to_the_next_in_the_queue() {
-    let slots = Slots::new(1);
-    let held = slots.take().await;
-    let mut waits = Box::pin(slots.take());
-    assert!(futures_util::poll!(waits.as_mut()).is_pending());
-    let call = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
-        let _held = held;
-        panic!("in the middle of a call");
-    }));
-    assert!(call.is_err());
-    let next = waits.now_or_never().expect("it is called at once");
-    assert_eq!(slots.taken(), 1);
-    drop(next);
-    assert_eq!(slots.taken(), 0);
-}
-
-#[tokio::test]
-async fn who_leaves_just_when_it_is_called_passes_the_slot_on() {
-    let slots = Slots::new(1);
-    let held = slots.take().await;
-    let (mut first, mut second) = (Box::pin(slots.take()), Box::pin(slots.take()));
-    assert!(futures_util::poll!(first.as_mut()).is_pending());
-    assert!(futures_util::poll!(second.as_mut()).is_pending());
-    drop(held);
-    drop(first);
-    assert!(second.now_or_never().is_some());
+fn nobody_who_comes_after_a_change_obeys_the_old_number() {
+    for _ in 0..20 {
+        let (slots, barrier) = (Slots::new(8), Barrier::new(9));
+        let racer = || {
+            barrier.wait();
+            let early = slots.try_take();
+            barrier.wait();
+            let late = slots.try_take();
+            barrier.wait();
+            (early.is_some(), late.is_some())
+        };
+        let (early, late) = thread::scope(|scope| {
+            let racers: Vec<_> = (0..8).map(|_| scope.spawn(racer)).collect();
+            barrier.wait();
+            slots.resize(3);
+            barrier.wait();
+            barrier.wait();
+            let got: Vec<_> = racers.into_iter().map(|racer| racer.join().unwrap()).collect();
+            let count = |of: fn(&(bool, bool)) -> bool| got.iter().filter(|got| of(got)).count();
+            (count(|got| got.0), count(|got| got.1))
+        });
+        assert!((3..=8).contains(&early), "{early} raced with the change");
+        assert_eq!(late, 0, "{early} were in, and three may be");
+        assert_eq!((slots.taken(), slots.free()), (0, 3));
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Try,
-    Wait,
     GiveBack(usize),
-    GiveUp(usize),
     Resize(usize),
 }
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        2 => Just(Event::Try),
-        3 => Just(Event::Wait),
-        3 => (0_usize..4).prop_map(Event::GiveBack),
-        1 => (0_usize..4).prop_map(Event::GiveUp),
-        1 => (1_usize..6).prop_map(Event::Resize),
+        4 => Just(Event::Try),
+        3 => (0_usize..6).prop_map(Event::GiveBack),
+        1 => (0_usize..6).prop_map(Event::Resize),
     ]
-}
-
-/// Moves those who are called, in order, from the queue to the holders.
-fn serve(waiting: &mut Vec<BoxFuture<'_, Slot>>, held: &mut Vec<Slot>) {
-    waiting.retain_mut(|wait| match wait.now_or_never() {
-        Some(slot) => {
-            held.push(slot);
-            false
-        }
-        None => true,
-    });
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Slots are taken exactly by those who hold one, nobody waits while one is free, and nobody gets one while none is.
+    /// Against a list: slots are taken exactly by those who hold one, and somebody gets one just while one is free.
     #[test]
-    fn what_is_taken_is_what_is_held(mut max in 1_usize..4, events in prop::collection::vec(event(), 0..60)) {
+    fn what_is_taken_is_what_is_held(mut max in 0_usize..4, events in prop::collection::vec(event(), 0..60)) {
         let slots = Slots::new(max);
-        let (mut held, mut waiting) = (Vec::new(), Vec::new());
+        let mut held = Vec::new();
         for event in events {
             match event {
                 Event::Try => {
@@ -196,23 +224,17 @@ proptest! {
                     prop_assert_eq!(slot.is_some(), held.len() < max);
                     held.extend(slot);
                 }
-                Event::Wait => waiting.push(slots.take().boxed()),
                 Event::GiveBack(at) if at < held.len() => drop(held.swap_remove(at)),
-                Event::GiveUp(at) if at < waiting.len() => drop(waiting.remove(at)),
+                Event::GiveBack(_) => {}
                 Event::Resize(to) => {
                     max = to;
                     slots.resize(to);
                 }
-                Event::GiveBack(_) | Event::GiveUp(_) => {}
             }
-            let before = held.len();
-            serve(&mut waiting, &mut held);
-            prop_assert!(held.len() == before || held.len() <= max);
             prop_assert_eq!((slots.taken(), slots.max()), (held.len(), max));
             prop_assert_eq!(slots.free(), max.saturating_sub(held.len()));
-            prop_assert!(waiting.is_empty() || held.len() >= max);
         }
-        drop((held, waiting));
+        drop(held);
         prop_assert_eq!(slots.taken(), 0);
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 use proptest::{collection::vec, prelude::*};
 use std::{sync::Barrier, thread};
 
-fn load(all: usize, streams: usize) -> Arc<Load> {
+fn load(all: usize, streams: usize) -> Load {
     Load::new(Limit::new(Some(all), Some(streams)))
 }
 

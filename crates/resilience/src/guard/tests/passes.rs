@@ -3,10 +3,6 @@
 use super::*;
 use expect_test::expect;
 
-fn refusal(guard: &Guard, pass: Pass) -> Refusal {
-    guard.try_admit(pass).expect_err("the guard refuses")
-}
-
 fn by_a_rate() -> Config {
     Config {
         circuit_breaker_threshold: 0,
@@ -17,12 +13,12 @@ fn by_a_rate() -> Config {
     }
 }
 
-async fn calls(guard: &Guard, good: usize, bad: usize) {
+fn calls(guard: &Guard, good: usize, bad: usize) {
     for _ in 0..good {
-        guard.admit(Pass::Usual).await.unwrap().first_token();
+        guard.try_admit(Pass::Usual).unwrap().first_token();
     }
     for _ in 0..bad {
-        fail(guard).await;
+        fail(guard);
     }
 }
 
@@ -56,7 +52,7 @@ async fn a_view_tells_all_of_a_worker_and_changes_nothing() {
     };
     assert_eq!(view(), fresh);
     let mut running = guard.try_admit(Pass::Usual).unwrap();
-    calls(&guard, 2, 2).await;
+    calls(&guard, 2, 2);
     let open = view();
     assert_eq!((open.state, open.cause), (State::Open, Some(Cause::FailureRate)));
     assert_eq!((open.running, open.free, open.failure_rate), (1, 3, 0.5));
@@ -78,37 +74,10 @@ async fn a_view_tells_all_of_a_worker_and_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_refusal_says_what_is_the_matter_and_when_to_come_back() {
-    let (guard, _) = guard(quick(), 1);
-    let told = [
-        Refusal::Open(Duration::from_millis(300)),
-        Refusal::Open(Duration::from_secs(9)),
-        Refusal::NoProbePlace,
-        Refusal::Resting(Duration::from_secs(7)),
-        Refusal::RateLimited(Duration::from_secs(2)),
-        Refusal::Full,
-    ]
-    .map(|refusal| {
-        let failure = guard.failure(refusal);
-        let wait = failure.retry_after().unwrap();
-        format!("{} after {wait:?}: {}\n", failure.code().as_str(), failure.public())
-    });
-    expect![[r#"
-        breaker_open after 1s: The worker w is not called for now, since its last calls failed.
-        breaker_open after 9s: The worker w is not called for now, since its last calls failed.
-        breaker_open after 1s: The worker w is being tried out with a few calls, since its last calls failed.
-        rate_limit_exceeded after 7s: The worker w asked for a rest.
-        rate_limit_exceeded after 2s: The worker w has been sent as many calls as it may be sent a minute.
-        server_is_overloaded after 1s: The worker w is answering as many calls as it takes.
-    "#]]
-    .assert_eq(&told.concat());
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_does_not_want_to_wait_is_refused_when_all_slots_are_taken() {
+async fn who_finds_all_slots_taken_is_refused_at_once() {
     let (guard, _) = guard(quick(), 2);
     let held = [(); 2].map(|()| guard.try_admit(Pass::Usual).unwrap());
-    assert_eq!(refusal(&guard, Pass::Usual), Refusal::Full);
+    assert_eq!(refused(&guard), Refusal::Full);
     drop(held);
     assert!(guard.try_admit(Pass::Usual).is_ok());
 }
@@ -116,7 +85,7 @@ async fn who_does_not_want_to_wait_is_refused_when_all_slots_are_taken() {
 #[tokio::test(start_paused = true)]
 async fn a_rest_holds_for_every_pass() {
     let (guard, _) = guard(by_a_rate(), 4);
-    guard.admit(Pass::Usual).await.unwrap().failed(limited(7));
+    guard.try_admit(Pass::Usual).unwrap().failed(limited(7));
     for pass in [Pass::Usual, Pass::AsClosed, Pass::EarlyProbe] {
         assert_eq!(refusal(&guard, pass), Refusal::Resting(Duration::from_secs(7)));
     }
@@ -127,8 +96,8 @@ async fn a_rest_holds_for_every_pass() {
 async fn no_worker_rests_for_longer_than_a_minute() {
     for asked in [86_400, u64::MAX] {
         let (guard, _) = guard(quick(), 4);
-        guard.admit(Pass::Usual).await.unwrap().failed(limited(asked));
-        assert_eq!(refusal(&guard, Pass::Usual), Refusal::Resting(Duration::from_secs(60)));
+        guard.try_admit(Pass::Usual).unwrap().failed(limited(asked));
+        assert_eq!(refused(&guard), Refusal::Resting(Duration::from_secs(60)));
         tokio::time::advance(Duration::from_secs(60)).await;
         assert!(guard.try_admit(Pass::Usual).is_ok());
     }
@@ -137,8 +106,8 @@ async fn no_worker_rests_for_longer_than_a_minute() {
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_a_rate_has_opened_can_be_called_as_if_it_were_closed() {
     let (guard, _) = guard(by_a_rate(), 4);
-    calls(&guard, 2, 2).await;
-    assert!(matches!(refusal(&guard, Pass::Usual), Refusal::Open(_)));
+    calls(&guard, 2, 2);
+    assert!(matches!(refused(&guard), Refusal::Open(_)));
     for _ in 0..10 {
         guard.try_admit(Pass::AsClosed).unwrap().first_token();
         guard.try_admit(Pass::AsClosed).unwrap().failed(broken());
@@ -153,9 +122,9 @@ async fn a_worker_whose_429s_are_too_many_is_left_alone() {
         ..by_a_rate()
     };
     let (guard, _) = guard(config, 4);
-    calls(&guard, 2, 0).await;
+    calls(&guard, 2, 0);
     for _ in 0..2 {
-        guard.admit(Pass::Usual).await.unwrap().failed(limited(0));
+        guard.try_admit(Pass::Usual).unwrap().failed(limited(0));
     }
     assert_eq!(guard.view(Instant::now()).cause, Some(Cause::RateLimitRate));
 }
@@ -169,7 +138,7 @@ async fn a_worker_that_is_too_slow_is_left_alone_also_if_nobody_waits_for_it() {
         };
         let (guard, _) = guard(config, 4);
         for _ in 0..4 {
-            let mut permit = guard.admit(Pass::Usual).await.unwrap();
+            let mut permit = guard.try_admit(Pass::Usual).unwrap();
             tokio::time::advance(Duration::from_secs(6)).await;
             if patient {
                 permit.first_token();
@@ -191,7 +160,7 @@ async fn how_long_an_answer_goes_on_is_no_latency() {
     };
     let (guard, _) = guard(config, 4);
     for _ in 0..10 {
-        let mut permit = guard.admit(Pass::Usual).await.unwrap();
+        let mut permit = guard.try_admit(Pass::Usual).unwrap();
         permit.first_token();
         tokio::time::advance(Duration::from_secs(60)).await;
     }
@@ -209,11 +178,11 @@ async fn only_calls_that_are_let_through_count_against_the_rate() {
     let second = Duration::from_secs(1);
     let only = guard.try_admit(Pass::Usual).unwrap();
     for _ in 0..10 {
-        assert_eq!(refusal(&guard, Pass::Usual), Refusal::Full);
+        assert_eq!(refused(&guard), Refusal::Full);
     }
     drop(only);
     drop(guard.try_admit(Pass::Usual).unwrap());
-    assert_eq!(refusal(&guard, Pass::Usual), Refusal::RateLimited(second));
+    assert_eq!(refused(&guard), Refusal::RateLimited(second));
     assert_eq!(
         (guard.view(Instant::now()).rate_limited, guard.slots().taken()),
         (second, 0)
@@ -232,12 +201,12 @@ async fn a_probe_that_the_rate_refuses_takes_no_place() {
         ..quick()
     };
     let (guard, _) = guard(config, 4);
-    calls(&guard, 0, 2).await;
+    calls(&guard, 0, 2);
     tokio::time::advance(Duration::from_secs(12)).await;
     for _ in 0..2 {
         drop(guard.try_admit(Pass::Usual).unwrap());
     }
-    assert!(matches!(refusal(&guard, Pass::Usual), Refusal::RateLimited(_)));
+    assert!(matches!(refused(&guard), Refusal::RateLimited(_)));
     tokio::time::advance(Duration::from_secs(1)).await;
     assert!(guard.try_admit(Pass::Usual).is_ok(), "its one place is free");
 }
@@ -253,12 +222,12 @@ async fn operators_open_and_close_a_breaker_and_its_history_tells_it() {
         Refusal::Open(Duration::from_secs(30))
     );
     guard.reset();
-    calls(&guard, 0, 2).await;
+    calls(&guard, 0, 2);
     drop(guard.try_admit(Pass::EarlyProbe).unwrap());
     guard.try_admit(Pass::EarlyProbe).unwrap().first_token();
-    fail(&guard).await;
+    fail(&guard);
     tokio::time::advance(Duration::from_secs(30)).await;
-    calls(&guard, 2, 0).await;
+    calls(&guard, 2, 0);
     expect![[r#"
         0.0   closed -> open: forced
         0.0   open -> closed: reset
@@ -276,18 +245,21 @@ async fn operators_open_and_close_a_breaker_and_its_history_tells_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_are_called_when_there_are_more_slots() {
-    let (guard, _) = guard(quick(), 1);
-    let held = guard.try_admit(Pass::Usual).unwrap();
-    let mut waits = Box::pin(guard.admit(Pass::Usual));
-    assert!(futures_util::poll!(waits.as_mut()).is_pending());
-    guard.resize(2);
-    let second = waits.await.unwrap();
-    guard.resize(1);
-    drop(held);
-    assert_eq!(refusal(&guard, Pass::Usual), Refusal::Full, "one runs, and one may");
-    drop(second);
-    assert_eq!((guard.slots().max(), guard.slots().taken()), (1, 0));
+async fn a_guard_has_at_least_one_slot() {
+    for adaptive_concurrency in [false, true] {
+        let config = Config {
+            adaptive_concurrency,
+            ..quick()
+        };
+        let (guard, _) = guard(config, 0);
+        assert_eq!((guard.slots().max(), guard.slots().free()), (1, 1));
+        let mut only = guard.try_admit(Pass::Usual).unwrap();
+        assert_eq!(refused(&guard), Refusal::Full);
+        only.first_token();
+        drop(only);
+        assert_eq!((guard.slots().max(), guard.slots().taken()), (1, 0));
+        assert!(guard.try_admit(Pass::Usual).is_ok());
+    }
 }
 
 /// A worker that answers five calls at once in a tenth of a second each, and more of them more slowly.
@@ -309,6 +281,4 @@ async fn with_adaptive_concurrency_the_slots_are_as_many_as_the_worker_takes() {
     let mut late = guard.try_admit(Pass::Usual).unwrap();
     late.failed(Failure::new(Code::FirstTokenTimeout, "nothing came"));
     assert!(guard.slots().max() < found);
-    guard.resize(2);
-    assert_eq!(guard.slots().max(), 2);
 }

@@ -13,8 +13,8 @@ async fn half_open(slots: usize, probes: u32) -> Guard {
         ..quick()
     };
     let (guard, _) = guard(config, slots);
-    fail(&guard).await;
-    fail(&guard).await;
+    fail(&guard);
+    fail(&guard);
     tokio::time::advance(Duration::from_secs(12)).await;
     assert_eq!(guard.state(), State::HalfOpen);
     guard
@@ -31,7 +31,7 @@ const WAYS: [&str; 6] = [
 ];
 
 async fn end_call(guard: &Guard, way: &str) {
-    let mut permit = guard.admit(Pass::Usual).await.unwrap();
+    let mut permit = guard.try_admit(Pass::Usual).unwrap();
     match way {
         "dropped" => drop(permit),
         "rejected" => drop(permit.failed(Failure::new(Code::UpstreamRejected, "400"))),
@@ -74,8 +74,7 @@ async fn every_end_gives_slot_and_place_back() {
     for way in WAYS {
         end_call(&guard, way).await;
         assert_eq!(guard.slots().taken(), 0, "{way}");
-        let next = guard.admit(Pass::Usual).now_or_never();
-        assert!(next.is_some_and(|next| next.is_ok()), "{way}");
+        assert!(guard.try_admit(Pass::Usual).is_ok(), "{way}");
         assert_eq!(guard.state(), State::HalfOpen, "{way} says nothing of the worker");
     }
 }
@@ -83,14 +82,10 @@ async fn every_end_gives_slot_and_place_back() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_gives_its_place_back_at_its_first_token_and_its_slot_at_its_end() {
     let guard = half_open(2, 1).await;
-    let mut probe = guard.admit(Pass::Usual).await.unwrap();
-    assert_eq!(
-        refused(&guard).await.code(),
-        Code::BreakerOpen,
-        "the only place is taken"
-    );
+    let mut probe = guard.try_admit(Pass::Usual).unwrap();
+    assert_eq!(refused(&guard), Refusal::NoProbePlace, "the only place is taken");
     probe.first_token();
-    let next = guard.admit(Pass::Usual).await.unwrap();
+    let next = guard.try_admit(Pass::Usual).unwrap();
     assert_eq!(guard.slots().taken(), 2);
     drop((probe, next));
     assert_eq!(guard.slots().taken(), 0);
@@ -100,8 +95,8 @@ async fn a_probe_gives_its_place_back_at_its_first_token_and_its_slot_at_its_end
 async fn a_long_stream_is_a_success_from_its_first_token_on() {
     let guard = half_open(4, 2).await;
     let mut streams = [
-        guard.admit(Pass::Usual).await.unwrap(),
-        guard.admit(Pass::Usual).await.unwrap(),
+        guard.try_admit(Pass::Usual).unwrap(),
+        guard.try_admit(Pass::Usual).unwrap(),
     ];
     streams.iter_mut().for_each(Permit::first_token);
     assert_eq!(guard.state(), State::Closed, "its length is no fault");
@@ -119,19 +114,19 @@ async fn what_a_permit_reports_again_counts_no_more() {
         },
         4,
     );
-    let mut permit = guard.admit(Pass::Usual).await.unwrap();
+    let mut permit = guard.try_admit(Pass::Usual).unwrap();
     for _ in 0..5 {
         permit.failed(broken());
         permit.first_token();
     }
-    let mut stream = guard.admit(Pass::Usual).await.unwrap();
+    let mut stream = guard.try_admit(Pass::Usual).unwrap();
     stream.first_token();
     for _ in 0..5 {
         stream.failed(broken());
     }
     drop((permit, stream));
     assert_eq!(guard.state(), State::Closed, "two calls are two failures");
-    fail(&guard).await;
+    fail(&guard);
     assert_eq!(guard.state(), State::Open);
 }
 
@@ -140,12 +135,11 @@ async fn failures_that_come_late_do_not_prolong_the_pause_and_successes_earn_no_
     let (guard, _) = guard(quick(), 20);
     let mut old = Vec::new();
     for _ in 0..10 {
-        old.push(guard.admit(Pass::Usual).await.unwrap());
+        old.push(guard.try_admit(Pass::Usual).unwrap());
     }
-    fail(&guard).await;
-    fail(&guard).await;
-    let wait = refused(&guard).await.retry_after().unwrap();
-    tokio::time::advance(wait - Duration::from_millis(1)).await;
+    fail(&guard);
+    fail(&guard);
+    tokio::time::advance(wait(&guard) - Duration::from_millis(1)).await;
     for (nth, permit) in old.iter_mut().enumerate() {
         match nth % 2 {
             0 => drop(permit.failed(broken())),
@@ -164,42 +158,30 @@ async fn a_burst_of_429_begins_one_rest_and_a_call_served_meanwhile_does_not_end
     let (guard, _) = guard(quick(), 20);
     let mut calls = Vec::new();
     for _ in 0..10 {
-        calls.push(guard.admit(Pass::Usual).await.unwrap());
+        calls.push(guard.try_admit(Pass::Usual).unwrap());
     }
-    let mut served = guard.admit(Pass::Usual).await.unwrap();
+    let mut served = guard.try_admit(Pass::Usual).unwrap();
     for call in &mut calls {
         call.failed(Failure::new(Code::RateLimited, "429"));
     }
-    let second = Some(Duration::from_secs(1));
-    assert_eq!(refused(&guard).await.retry_after(), second);
+    let rests = Refusal::Resting(Duration::from_secs(1));
+    assert_eq!(refused(&guard), rests);
     served.first_token();
-    assert_eq!(refused(&guard).await.retry_after(), second);
+    assert_eq!(refused(&guard), rests);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_waits_for_no_slot() {
+async fn who_finds_all_slots_taken_hears_of_a_rest_first() {
     let (guard, _) = guard(quick(), 1);
-    let mut only = guard.admit(Pass::Usual).await.unwrap();
+    let mut only = guard.try_admit(Pass::Usual).unwrap();
     only.failed(limited(7));
-    let refusal = refused(&guard).now_or_never().expect("an answer at once");
-    assert_eq!(
-        (refusal.code(), refusal.retry_after()),
-        (Code::RateLimited, Some(Duration::from_secs(7)))
-    );
-    assert_eq!(
-        refusal.public(),
-        "The worker w asked for a rest.",
-        "a person can read what is the matter"
-    );
+    assert_eq!(guard.slots().free(), 0);
+    assert_eq!(refused(&guard), Refusal::Resting(Duration::from_secs(7)));
 }
 
 /// Lets a thousand callers on eight threads try at once; each keeps what it got until all have tried.
 fn race(guard: &Guard, pass: Pass) -> Vec<Permit> {
-    let racer = || {
-        (0..125)
-            .filter_map(|_| guard.admit(pass).now_or_never()?.ok())
-            .collect()
-    };
+    let racer = || (0..125).filter_map(|_| guard.try_admit(pass).ok()).collect();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(racer)).collect();
         threads
@@ -217,12 +199,7 @@ fn a_thousand_racers_at_a_half_open_breaker_make_as_many_probes_as_it_has_places
     };
     let (guard, _) = guard(config, 1_000);
     for _ in 0..2 {
-        guard
-            .admit(Pass::Usual)
-            .now_or_never()
-            .unwrap()
-            .unwrap()
-            .failed(broken());
+        fail(&guard);
     }
     for _ in 0..20 {
         let probes = race(&guard, Pass::Usual);
@@ -299,7 +276,7 @@ async fn live(events: Vec<Event>) {
     let mut permits: Vec<Permit> = Vec::new();
     for event in events {
         match event {
-            Event::Ask(pass) => permits.extend(guard.admit(pass).now_or_never().and_then(Result::ok)),
+            Event::Ask(pass) => permits.extend(guard.try_admit(pass).ok()),
             Event::Force(seconds) => guard.force_open(Duration::from_secs(seconds)),
             Event::Reset => guard.reset(),
             Event::Wait(millis) => tokio::time::advance(Duration::from_millis(millis)).await,
@@ -326,8 +303,7 @@ async fn live(events: Vec<Event>) {
     tokio::time::advance(Duration::from_secs(400)).await;
     for _ in 0..3 {
         guard
-            .admit(Pass::Usual)
-            .await
+            .try_admit(Pass::Usual)
             .expect("a worker that is left alone comes back")
             .first_token();
     }

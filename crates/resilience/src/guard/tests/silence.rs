@@ -6,8 +6,8 @@ use super::*;
 const SILENT_CALLS: u32 = 20;
 
 /// Ends a call before its first token in one of the ways in which nobody hears of the worker.
-async fn end_in_silence(guard: &Guard, way: usize) {
-    let mut permit = guard.admit(Pass::Usual).await.unwrap();
+fn end_in_silence(guard: &Guard, way: usize) {
+    let mut permit = guard.try_admit(Pass::Usual).unwrap();
     match way % 3 {
         0 => drop(permit),
         1 => drop(permit.failed(Failure::new(Code::Cancelled, "the client left"))),
@@ -15,9 +15,9 @@ async fn end_in_silence(guard: &Guard, way: usize) {
     }
 }
 
-async fn answer_with(guard: &Guard, code: Code) {
+fn answer_with(guard: &Guard, code: Code) {
     let failure = Failure::new(code, "").with_retry_after(Duration::ZERO);
-    guard.admit(Pass::Usual).await.unwrap().failed(failure);
+    guard.try_admit(Pass::Usual).unwrap().failed(failure);
 }
 
 #[tokio::test(start_paused = true)]
@@ -25,7 +25,7 @@ async fn impatient_clients_do_not_hide_a_hung_worker() {
     let (guard, _) = guard(quick(), 4);
     for call in 0..SILENT_CALLS as usize {
         assert_eq!(guard.state(), State::Closed, "after {call} calls");
-        end_in_silence(&guard, call).await;
+        end_in_silence(&guard, call);
     }
     assert_eq!(guard.state(), State::Open);
 }
@@ -35,8 +35,8 @@ async fn one_first_token_ends_the_row_of_silent_calls() {
     let (guard, _) = guard(quick(), 4);
     for call in 0..100 {
         match call % 10 {
-            0 => guard.admit(Pass::Usual).await.unwrap().first_token(),
-            _ => end_in_silence(&guard, call).await,
+            0 => guard.try_admit(Pass::Usual).unwrap().first_token(),
+            _ => end_in_silence(&guard, call),
         }
     }
     assert_eq!(guard.state(), State::Closed);
@@ -52,7 +52,7 @@ async fn clients_whose_requests_are_refused_shut_nobody_else_out() {
         Code::RateLimited,
     ];
     for code in refusals.iter().cycle().take(1_000) {
-        answer_with(&guard, *code).await;
+        answer_with(&guard, *code);
     }
     assert_eq!(guard.state(), State::Closed);
 }
@@ -61,11 +61,11 @@ async fn clients_whose_requests_are_refused_shut_nobody_else_out() {
 async fn a_refused_request_among_silent_calls_neither_counts_nor_ends_the_row() {
     let (guard, _) = guard(quick(), 4);
     for call in 1..SILENT_CALLS as usize {
-        end_in_silence(&guard, call).await;
-        answer_with(&guard, Code::UpstreamRejected).await;
+        end_in_silence(&guard, call);
+        answer_with(&guard, Code::UpstreamRejected);
     }
     assert_eq!(guard.state(), State::Closed);
-    end_in_silence(&guard, 0).await;
+    end_in_silence(&guard, 0);
     assert_eq!(guard.state(), State::Open);
 }
 
@@ -73,20 +73,20 @@ async fn a_refused_request_among_silent_calls_neither_counts_nor_ends_the_row() 
 async fn each_change_of_the_breaker_begins_the_row_anew() {
     let (guard, _) = guard(quick(), 4);
     for call in 1..SILENT_CALLS as usize {
-        end_in_silence(&guard, call).await;
+        end_in_silence(&guard, call);
     }
-    fail(&guard).await;
+    fail(&guard);
     assert_eq!(guard.state(), State::Open, "the last of the row was a failure");
     tokio::time::advance(Duration::from_secs(12)).await;
     for call in 1..SILENT_CALLS as usize {
-        end_in_silence(&guard, call).await;
+        end_in_silence(&guard, call);
         assert_eq!(
             guard.state(),
             State::HalfOpen,
             "after {call} probes that nobody waited for"
         );
     }
-    end_in_silence(&guard, 0).await;
+    end_in_silence(&guard, 0);
     assert_eq!(
         guard.state(),
         State::Open,
@@ -99,17 +99,17 @@ async fn calls_from_before_a_change_are_no_part_of_the_row() {
     let (guard, _) = guard(quick(), 100);
     let mut old = Vec::new();
     for _ in 0..50 {
-        old.push(guard.admit(Pass::Usual).await.unwrap());
+        old.push(guard.try_admit(Pass::Usual).unwrap());
     }
-    fail(&guard).await;
-    fail(&guard).await;
+    fail(&guard);
+    fail(&guard);
     tokio::time::advance(Duration::from_secs(12)).await;
-    let mut probe = guard.admit(Pass::Usual).await.unwrap();
+    let mut probe = guard.try_admit(Pass::Usual).unwrap();
     drop(old);
     probe.first_token();
-    end_in_silence(&guard, 0).await;
+    end_in_silence(&guard, 0);
     assert_eq!(guard.state(), State::HalfOpen);
-    guard.admit(Pass::Usual).await.unwrap().first_token();
+    guard.try_admit(Pass::Usual).unwrap().first_token();
     assert_eq!(guard.state(), State::Closed);
 }
 
@@ -123,8 +123,8 @@ async fn a_breaker_that_is_switched_off_stays_closed() {
         4,
     );
     for call in 0..100 {
-        end_in_silence(&guard, call).await;
-        fail(&guard).await;
+        end_in_silence(&guard, call);
+        fail(&guard);
     }
     assert_eq!(guard.state(), State::Closed);
 }

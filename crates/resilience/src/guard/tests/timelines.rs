@@ -5,16 +5,26 @@ use expect_test::expect;
 use orchestrator_testkit::Timeline;
 use tokio::time::{sleep, sleep_until};
 
+/// A refusal in a word.
+fn told(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Open(_) => "open",
+        Refusal::NoProbePlace => "no place",
+        Refusal::Resting(_) => "resting",
+        Refusal::RateLimited(_) => "rate-limited",
+        Refusal::Full => "full",
+    }
+}
+
 /// Makes calls at these milliseconds, each of which ends at once in the way that its word says.
 async fn play(guard: &Guard, timeline: &Timeline, calls: &[(u64, &str)]) {
     let began = Instant::now();
     for (at, how) in calls {
         sleep_until(began + Duration::from_millis(*at)).await;
-        let mut permit = match guard.admit(Pass::Usual).await {
+        let mut permit = match guard.try_admit(Pass::Usual) {
             Ok(permit) => permit,
             Err(refusal) => {
-                let code = guard.failure(refusal).code();
-                timeline.note(format_args!("{how}: refused, {}", code.as_str()));
+                timeline.note(format_args!("{how}: refused, {}", told(refusal)));
                 continue;
             }
         };
@@ -55,10 +65,10 @@ async fn a_breaker_opens_probes_reopens_for_longer_and_closes() {
         100    400: closed
         200    is gone: closed
         300    fails: open
-        5000   serves: refused, breaker_open
+        5000   serves: refused, open
         12000  is gone: half_open
         13000  fails: open
-        25000  serves: refused, breaker_open
+        25000  serves: refused, open
         36000  serves: half_open
         37000  429: half_open
         38500  serves: closed
@@ -88,87 +98,91 @@ async fn a_rest_doubles_until_the_worker_serves_and_a_stated_one_is_kept_to() {
     play(&guard, &timeline, &calls).await;
     expect![[r#"
         0      429: closed
-        999    serves: refused, rate_limit_exceeded
+        999    serves: refused, resting
         1000   429: closed
-        2999   serves: refused, rate_limit_exceeded
+        2999   serves: refused, resting
         3000   429: closed
-        6999   serves: refused, rate_limit_exceeded
+        6999   serves: refused, resting
         7000   serves: closed
         7000   429: closed
-        7999   serves: refused, rate_limit_exceeded
+        7999   serves: refused, resting
         8000   429, 3 s: closed
-        10999  serves: refused, rate_limit_exceeded
+        10999  serves: refused, resting
         11000  serves: closed
     "#]]
     .assert_eq(&timeline.to_string());
 }
 
-/// A caller who comes, holds its slot for so long if it gets one in time, and notes what becomes of it.
-async fn caller(guard: Guard, timeline: Timeline, name: &str, (comes, holds, patience): (u64, u64, u64)) {
+/// A caller who comes, holds its slot for so long if it gets one, and notes what becomes of it.
+async fn caller(guard: Guard, timeline: Timeline, name: &str, (comes, holds): (u64, u64)) {
     sleep(Duration::from_millis(comes)).await;
-    let admitted = tokio::time::timeout(Duration::from_millis(patience), guard.admit(Pass::Usual)).await;
-    match admitted {
-        Err(_) => timeline.note(format_args!("{name}: gives up")),
-        Ok(Err(refusal)) => {
-            let code = guard.failure(refusal).code();
-            timeline.note(format_args!("{name}: refused, {}", code.as_str()));
-        }
-        Ok(Ok(mut permit)) => {
-            timeline.note(format_args!("{name}: begins"));
-            sleep(Duration::from_millis(holds)).await;
-            match name.starts_with("bad") {
-                true => drop(permit.failed(broken())),
-                false => permit.first_token(),
-            }
-            timeline.note(format_args!("{name}: ends"));
-        }
+    let mut permit = match guard.try_admit(Pass::Usual) {
+        Ok(permit) => permit,
+        Err(refusal) => return timeline.note(format_args!("{name}: refused, {}", told(refusal))),
+    };
+    timeline.note(format_args!("{name}: begins"));
+    sleep(Duration::from_millis(holds)).await;
+    match name.starts_with("bad") {
+        true => drop(permit.failed(broken())),
+        false => permit.first_token(),
     }
+    timeline.note(format_args!("{name}: ends"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_for_a_slot_are_served_in_order() {
+async fn a_slot_is_for_whoever_comes_first_after_it_is_free() {
     let (guard, timeline) = (guard(quick(), 2).0, Timeline::begin());
     let call = |name, times| caller(guard.clone(), timeline.clone(), name, times);
     tokio::join!(
-        call("a", (0, 100, 9_000)),
-        call("b", (0, 250, 9_000)),
-        call("c", (10, 100, 9_000)),
-        call("hasty", (20, 100, 50)),
-        call("d", (30, 100, 9_000)),
+        call("a", (0, 100)),
+        call("b", (0, 250)),
+        call("early", (99, 100)),
+        call("c", (101, 100)),
+        call("d", (150, 100)),
+        call("e", (202, 100)),
     );
     expect![[r#"
         0      a: begins
         0      b: begins
-        70     hasty: gives up
+        99     early: refused, full
         100    a: ends
-        100    c: begins
-        200    c: ends
-        200    d: begins
+        101    c: begins
+        150    d: refused, full
+        201    c: ends
+        202    e: begins
         250    b: ends
-        300    d: ends
+        302    e: ends
     "#]]
     .assert_eq(&timeline.to_string());
     assert_eq!(guard.slots().taken(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_slot_while_the_breaker_opens_is_refused_and_passes_the_slot_on() {
-    let (guard, timeline) = (guard(quick(), 1).0, Timeline::begin());
-    fail(&guard).await;
+async fn a_call_is_refused_by_the_breaker_while_it_is_open_and_by_the_slots_while_they_are_taken() {
+    let (guard, timeline) = (guard(quick(), 2).0, Timeline::begin());
+    fail(&guard);
     let call = |name, times| caller(guard.clone(), timeline.clone(), name, times);
     tokio::join!(
-        call("bad", (0, 100, 9_000)),
-        call("first", (10, 100, 9_000)),
-        call("second", (20, 100, 9_000)),
-        call("late", (50_000, 10, 9_000)),
+        call("bad", (0, 100)),
+        call("long", (10, 50_500)),
+        call("first", (20, 100)),
+        call("second", (200, 100)),
+        call("late", (50_000, 1_000)),
+        call("crowd", (50_100, 1_000)),
+        call("last", (50_600, 10)),
     );
     expect![[r#"
         0      bad: begins
+        10     long: begins
+        20     first: refused, full
         100    bad: ends
-        100    first: refused, breaker_open
-        100    second: refused, breaker_open
+        200    second: refused, open
         50000  late: begins
-        50010  late: ends
+        50100  crowd: refused, full
+        50510  long: ends
+        50600  last: begins
+        50610  last: ends
+        51000  late: ends
     "#]]
     .assert_eq(&timeline.to_string());
     assert_eq!(guard.slots().taken(), 0);

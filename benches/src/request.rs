@@ -72,6 +72,7 @@ pub fn chunks() -> (EventWriter, Head, Vec<Chunk>) {
     let head = Head {
         worker: "w".into(),
         tier: Tier::Primary,
+        degraded: None,
         id: "chatcmpl-1".into(),
         model: "m".into(),
         created: 1_700_000_000,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, process::Command};
 
 /// The floor of each crate, as docs/ARCHITECTURE.md draws the house.
-const FLOORS: [(&str, usize); 16] = [
+const FLOORS: [(&str, usize); 17] = [
     ("core", 0),
     ("telemetry", 0),
     ("assemble", 1),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, usize); 16] = [
     ("rag", 1),
     ("resilience", 1),
     ("stream", 1),
+    ("degradation", 2),
     ("inference", 2),
     ("routing", 2),
     ("admin", 3),

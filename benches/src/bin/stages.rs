@@ -143,6 +143,7 @@ impl Bench {
             request,
             rewritten: false,
             grounding: Vec::new(),
+            limit: None,
         };
         let grounded = |passages: Vec<Passage>| {
             move |request| Grounded {
@@ -320,6 +321,7 @@ fn reply() -> Reply {
     let head = Head {
         worker: "bench".into(),
         tier: Tier::Primary,
+        degraded: None,
         id: "id".into(),
         model: "m".into(),
         created: 0,

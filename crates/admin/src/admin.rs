@@ -6,6 +6,7 @@ use crate::{
     balancing::Balancing,
     body,
     breaker::{Breaker, Change},
+    degradation::{Shown, Stats, Tried},
     problem::{Problem, reply},
     resource::Resource,
     retry::Retry,
@@ -15,6 +16,7 @@ use crate::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use orchestrator_core::{Env, Tier, near};
+use orchestrator_degradation::Degradation;
 use orchestrator_resilience::Guard;
 use orchestrator_routing::{Member, Routes};
 use serde::Serialize;
@@ -27,6 +29,7 @@ pub struct Admin {
     routes: Arc<Routes>,
     /// The workers of all routes, by name.
     workers: BTreeMap<Arc<str>, Arc<Member>>,
+    degradation: Arc<Degradation>,
     env: Env,
 }
 
@@ -35,8 +38,8 @@ type Answer = Result<Response<Bytes>, Problem>;
 // === impl Admin ===
 
 impl Admin {
-    /// The control plane of these routes; `env` tells operators the time.
-    pub fn new(routes: Arc<Routes>, env: Env) -> Self {
+    /// The control plane of these routes and of what stands in for their workers; `env` tells operators the time.
+    pub fn new(routes: Arc<Routes>, degradation: Arc<Degradation>, env: Env) -> Self {
         let tiers = routes
             .all()
             .iter()
@@ -45,6 +48,7 @@ impl Admin {
         Admin {
             workers: members.collect(),
             routes,
+            degradation,
             env,
         }
     }
@@ -72,6 +76,12 @@ impl Admin {
             Resource::Workers => told(&Worker::all(self.workers.values(), routes, now)),
             Resource::Routes => told(&routes.iter().map(|route| Route::from(&**route)).collect::<Vec<_>>()),
             Resource::Retry => told(&routes.iter().map(|route| Retry::of(route, now)).collect::<Vec<_>>()),
+            Resource::Degradation => told(&Shown::of(&self.degradation, &self.env, now)),
+            Resource::DegradationStats => told(&Stats::of(&self.degradation)),
+            Resource::DegradationTest => {
+                body::nothing(body)?;
+                told(&Tried::of(&self.degradation, &self.routes, now))
+            }
             Resource::LoadBalancing => told(&routes.iter().map(|route| Balancing::from(&**route)).collect::<Vec<_>>()),
         }
     }

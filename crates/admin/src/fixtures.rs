@@ -4,6 +4,7 @@ use crate::{Admin, problem::Problem};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use orchestrator_core::{Code, Failure};
+use orchestrator_degradation::{self as degradation, Degradation};
 use orchestrator_resilience::{Config, Guard, Pass, Slots};
 use orchestrator_routing::{Member, RouteConfig, Routes};
 use orchestrator_testkit::world;
@@ -16,6 +17,7 @@ pub(crate) struct Bench {
     pub(crate) admin: Admin,
     pub(crate) routes: Arc<Routes>,
     pub(crate) members: Vec<Arc<Member>>,
+    pub(crate) degradation: Arc<Degradation>,
 }
 
 /// The workers of [`Bench::new`], in order.
@@ -31,6 +33,14 @@ impl Bench {
 
     /// The same with these routes.
     pub(crate) fn over<'a>(routes: impl IntoIterator<Item = (&'a str, RouteConfig)>) -> Self {
+        Bench::degrading(routes, degradation::Config::default())
+    }
+
+    /// The same with this degradation, of which all requests take the first route.
+    pub(crate) fn degrading<'a>(
+        routes: impl IntoIterator<Item = (&'a str, RouteConfig)>,
+        degradation: degradation::Config,
+    ) -> Self {
         let (registry, env) = (Registry::new(), world(1));
         let guards = orchestrator_resilience::Metrics::register(&registry).unwrap();
         let routing = orchestrator_routing::Metrics::register(&registry).unwrap();
@@ -45,10 +55,14 @@ impl Bench {
         };
         let members: Vec<_> = WORKERS.into_iter().map(member).collect();
         let routes = Routes::build(routes, &members, 0, &routing).unwrap();
+        let names = routes.all().iter().map(|route| route.name().into()).collect();
+        let metrics = orchestrator_degradation::Metrics::register(&registry).unwrap();
+        let degradation = Degradation::new(degradation, names, Arc::new(|_| Some(0)), &metrics);
         Bench {
-            admin: Admin::new(routes.clone(), env),
+            admin: Admin::new(routes.clone(), degradation.clone(), env),
             routes,
             members,
+            degradation,
         }
     }
 

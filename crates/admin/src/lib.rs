@@ -11,6 +11,7 @@ mod admin;
 mod balancing;
 mod body;
 mod breaker;
+mod degradation;
 #[cfg(test)]
 mod fixtures;
 mod problem;

@@ -9,10 +9,20 @@ use percent_encoding::percent_decode_str;
 const ROOT: &str = "/api/v1/";
 
 /// The resources that have no name of their own.
-const LISTS: [&str; 5] = ["circuit-breakers", "workers", "routes", "retry", "load-balancing"];
+const LISTS: [&str; 6] = [
+    "circuit-breakers",
+    "workers",
+    "routes",
+    "retry",
+    "load-balancing",
+    "degradation",
+];
 
 /// What can be read or done of one breaker.
 const OF_A_BREAKER: [&str; 3] = ["history", "reset", "force-open"];
+
+/// What can be read or done of degradation.
+const OF_DEGRADATION: [&str; 2] = ["stats", "test"];
 
 /// What a path names; breakers by the names of their workers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +45,12 @@ pub(crate) enum Resource {
     Retry,
     /// How routes spread their calls.
     LoadBalancing,
+    /// What stands in for the workers, and when it did.
+    Degradation,
+    /// How often.
+    DegradationStats,
+    /// To see what would answer now.
+    DegradationTest,
 }
 
 // === impl Resource ===
@@ -54,6 +70,9 @@ impl Resource {
             ["routes"] => Resource::Routes,
             ["retry"] => Resource::Retry,
             ["load-balancing"] => Resource::LoadBalancing,
+            ["degradation"] => Resource::Degradation,
+            ["degradation", "stats"] => Resource::DegradationStats,
+            ["degradation", "test"] => Resource::DegradationTest,
             other => return Err(unknown(other)),
         })
     }
@@ -61,7 +80,7 @@ impl Resource {
     /// Whether it takes this method.
     pub(crate) fn check(&self, method: &Method) -> Result<(), Problem> {
         let (takes, allowed) = match self {
-            Resource::Reset(_) | Resource::ForceOpen(_) => (method == Method::POST, "POST"),
+            Resource::Reset(_) | Resource::ForceOpen(_) | Resource::DegradationTest => (method == Method::POST, "POST"),
             _ => ([Method::GET, Method::HEAD].contains(method), "GET, HEAD"),
         };
         takes.then_some(()).ok_or_else(|| Problem::not_allowed(allowed))
@@ -79,6 +98,7 @@ fn unknown(parts: &[&str]) -> Problem {
         ["circuit-breakers", worker, action] => {
             near(action, OF_A_BREAKER).map(|action| format!("{ROOT}circuit-breakers/{worker}/{action}"))
         }
+        ["degradation", below] => near(below, OF_DEGRADATION).map(|below| format!("{ROOT}degradation/{below}")),
         [list, ..] => near(list, LISTS).map(|list| format!("{ROOT}{list}")),
         [] => None,
     };

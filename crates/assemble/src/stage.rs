@@ -175,6 +175,7 @@ fn prompt(mut request: Box<Request>, grounding: Option<Message>, passages: &[Pas
         request,
         rewritten,
         grounding: sources.filter(|_| rewritten).collect(),
+        limit: None,
     }
 }
 

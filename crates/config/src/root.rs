@@ -1,6 +1,7 @@
 //! The root of the configuration: a struct of the sections that the parts define beside the code that obeys them.
 
 use indexmap::IndexMap;
+use orchestrator_degradation::Step;
 use orchestrator_inference::{ProviderName, WorkerConfig};
 use orchestrator_pipeline::{AnswersConfig, LanesConfig, StageConfig};
 use orchestrator_routing::{Pools, RouteConfig};
@@ -22,6 +23,8 @@ pub struct Config {
     pub routes: IndexMap<String, RouteConfig>,
     /// How many calls the workers of a class make at once, together.
     pub pools: Pools,
+    /// What answers when no worker of a route can, and when it does so before they are asked.
+    pub degradation: orchestrator_degradation::Config,
     /// Logs.
     pub telemetry: orchestrator_telemetry::Config,
     /// How the program goes down.
@@ -86,16 +89,26 @@ impl Config {
         Config::default()
     }
 
-    /// The routes; where the document has none, one for every model to the worker of the stage.
+    /// The routes; where the document has none, one for every model to the worker of the stage. That of the reduced mode,
+    /// which no request asks for, is the last.
     pub fn routes(&self) -> IndexMap<String, RouteConfig> {
-        if !self.routes.is_empty() {
-            return self.routes.clone();
+        let mut routes = self.routes.clone();
+        if routes.is_empty() {
+            let all = RouteConfig {
+                primary: vec![self.pipeline.stages.inference.worker.clone()],
+                ..RouteConfig::default()
+            };
+            routes.insert("default".to_owned(), all);
         }
-        let all = RouteConfig {
-            primary: vec![self.pipeline.stages.inference.worker.clone()],
-            ..RouteConfig::default()
-        };
-        [("default".to_owned(), all)].into()
+        if self.degradation.has(Step::Reduced) {
+            let reduced = RouteConfig {
+                models: Vec::new(),
+                primary: self.degradation.reduced.workers.clone(),
+                ..RouteConfig::default()
+            };
+            routes.insert(Step::Reduced.as_str().to_owned(), reduced);
+        }
+        routes
     }
 
     /// The worker of this name: a section of the document, or a provider with its usual environment variables.

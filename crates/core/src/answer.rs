@@ -196,6 +196,11 @@ impl AnswerRef {
         self.0.ended()
     }
 
+    /// What is known of the answer; `None` before its first token, and once it was sent over to another.
+    pub fn head(&self) -> Option<std::sync::Arc<Head>> {
+        self.0.head()
+    }
+
     /// When the answer ended, or was sent over to another.
     pub fn ended_at(&self) -> Option<Instant> {
         self.0.ended_at()

@@ -87,6 +87,22 @@ impl Chunk {
         deltas.fold(event.len().saturating_add(size_of::<Chunk>()), usize::saturating_add)
     }
 
+    /// The same in memory of its own, so that what it is a slice of can go.
+    pub fn detached(&self) -> Chunk {
+        let event = self.event.as_ref().map(|event| Event {
+            data: Bytes::copy_from_slice(&event.data),
+            ..event.clone()
+        });
+        let own = |delta: &Delta| Delta {
+            kind: delta.kind.detached(),
+            ..*delta
+        };
+        Chunk {
+            event,
+            deltas: self.deltas.iter().map(own).collect(),
+        }
+    }
+
     /// What can be kept of a chunk that is too heavy: no event, its texts in order as far as they fit into `room` bytes,
     /// and its usage. The choices that it finishes are finished by length, for nobody can say that nothing is missing.
     pub(crate) fn cut_to(&self, room: usize) -> Chunk {
@@ -128,6 +144,28 @@ impl Kind {
             Kind::Text(text) | Kind::Reasoning(text) | Kind::Refusal(text) => own_weight(text, event),
             Kind::ToolCall { arguments, .. } => own_weight(arguments, event).saturating_add(TOOL_CALL),
             Kind::Finish(_) | Kind::Usage(_) => 0,
+        }
+    }
+
+    fn detached(&self) -> Kind {
+        let own = |text: &Text| Text::from(&**text);
+        match self {
+            Kind::Text(text) => Kind::Text(own(text)),
+            Kind::Reasoning(text) => Kind::Reasoning(own(text)),
+            Kind::Refusal(text) => Kind::Refusal(own(text)),
+            Kind::ToolCall {
+                index,
+                id,
+                name,
+                arguments,
+            } => Kind::ToolCall {
+                index: *index,
+                id: id.as_ref().map(own),
+                name: name.as_ref().map(own),
+                arguments: own(arguments),
+            },
+            Kind::Finish(reason) => Kind::Finish(*reason),
+            Kind::Usage(usage) => Kind::Usage(*usage),
         }
     }
 

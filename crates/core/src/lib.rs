@@ -53,7 +53,7 @@ pub use metrics::{LineMetrics, StageMetrics};
 pub use near::near;
 pub use original::{Dialect, Field, Original};
 pub use port::{Admission, Capacity, Credit, Model, Passage, Retriever, Submit};
-pub use reply::{Cache, End, Head, Reply, Tier};
+pub use reply::{Cache, Degraded, End, Head, Reply, Tier};
 pub use request::{Params, Priority, Request, Reuse};
 pub use secret::Secret;
 pub use stage::{Cx, Flow, Job, Stage, StageName};

@@ -22,6 +22,8 @@ pub struct Head {
     pub worker: Arc<str>,
     /// The tier that it stands in.
     pub tier: Tier,
+    /// What stood in for the workers of the route, which could not answer.
+    pub degraded: Option<Degraded>,
     /// The provider's id of the answer; empty when it has none.
     pub id: Text,
     /// The model as the provider names it.
@@ -46,6 +48,25 @@ pub enum Tier {
     Secondary,
     /// The last resort.
     Backup,
+}
+
+/// What stands in for the workers of a route, the nearest to their answer first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Degraded {
+    /// An answer that they gave to an equal request a short time ago.
+    Cache {
+        /// The time since.
+        age: Duration,
+    },
+    /// One that they gave longer ago than that.
+    Stale {
+        /// The time since.
+        age: Duration,
+    },
+    /// A smaller model, which is asked for less.
+    Reduced,
+    /// A text that is always the same.
+    Message,
 }
 
 /// How an answer ended well.
@@ -79,6 +100,42 @@ impl fmt::Debug for Reply {
         f.debug_struct("Reply")
             .field("head", &self.head)
             .finish_non_exhaustive()
+    }
+}
+
+// === impl Head ===
+
+impl Head {
+    /// The name of the tier that the worker stands in; `None` where something stood in for all tiers.
+    pub fn tier_name(&self) -> Option<&'static str> {
+        self.degraded.is_none().then(|| self.tier.as_str())
+    }
+
+    /// The name of what stood in for all tiers.
+    pub fn degraded_name(&self) -> Option<&'static str> {
+        self.degraded.map(Degraded::as_str)
+    }
+}
+
+// === impl Degraded ===
+
+impl Degraded {
+    /// The name in headers, events, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Degraded::Cache { .. } => "cache",
+            Degraded::Stale { .. } => "stale",
+            Degraded::Reduced => "reduced",
+            Degraded::Message => "message",
+        }
+    }
+
+    /// How old the answer is, where it was not made for this request.
+    pub fn age(self) -> Option<Duration> {
+        match self {
+            Degraded::Cache { age } | Degraded::Stale { age } => Some(age),
+            Degraded::Reduced | Degraded::Message => None,
+        }
     }
 }
 

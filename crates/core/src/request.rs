@@ -1,6 +1,6 @@
 //! What a client asks for: the body as it came beside the view that stages read.
 
-use crate::{Dialect, Message, Original, RequestId, Text};
+use crate::{Dialect, Fingerprint, Message, Original, RequestId, Text};
 use tokio::time::Instant;
 
 /// A request on its way through the line.
@@ -24,6 +24,8 @@ pub struct Request {
     pub session: Option<Text>,
     /// Whether it may share the answer of an equal request.
     pub reuse: Reuse,
+    /// What it asks, once that is known; `None` where its answer is shared with nobody.
+    pub fingerprint: Option<Fingerprint>,
     /// When the client stops waiting.
     pub deadline: Instant,
 }

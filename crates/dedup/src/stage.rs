@@ -98,7 +98,8 @@ impl Stage for Dedup {
 
     async fn run(&self, cx: &mut Cx, request: Box<Request>) -> Result<Flow<Unique>, Failure> {
         let config = self.config.load();
-        let (request, what) = self.what(request, &config).await?;
+        let (mut request, what) = self.what(request, &config).await?;
+        request.fingerprint = what;
         let (cache, shared) = match what {
             Some(what) => self.share(cx, what, request.reuse, &config)?,
             None => (Cache::Bypass, None),

@@ -148,11 +148,13 @@ impl Known {
     }
 }
 
-/// Running answers are shared; finished ones within the window; failed ones and those that a limit of ours cut never.
+/// Running answers are shared; finished ones within the window; failed ones, those that a limit of ours cut and those that
+/// only stand in for a better one never.
 fn may_share(answer: &AnswerRef, config: &Config) -> bool {
+    let is_degraded = || answer.head().is_some_and(|head| head.degraded.is_some());
     match answer.ended() {
         None => true,
-        Some(Ok(end)) if !end.cut => answer
+        Some(Ok(end)) if !end.cut && !is_degraded() => answer
             .ended_at()
             .is_some_and(|at| at.elapsed() < Duration::from_secs(config.window_s)),
         Some(_) => false,

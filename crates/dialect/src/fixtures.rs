@@ -21,6 +21,7 @@ pub(crate) fn head(id: &'static str) -> Head {
     Head {
         worker: "w".into(),
         tier: Tier::Primary,
+        degraded: None,
         id: id.into(),
         model: "m-1".into(),
         created: 1_700_000_000,
@@ -59,10 +60,12 @@ pub(crate) fn prompt(body: &str) -> Prompt {
             priority: Priority::Normal,
             session: None,
             reuse: Reuse::Allowed,
+            fingerprint: None,
             deadline: Instant::now(),
         }),
         rewritten: false,
         grounding: Vec::new(),
+        limit: None,
     }
 }
 

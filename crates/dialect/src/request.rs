@@ -11,6 +11,9 @@ use bytes::Bytes;
 use orchestrator_core::{Code, Dialect, Failure, Message, Original, Prompt};
 use std::borrow::Cow;
 
+/// The names of the limit on tokens; where a client says both, the first counts.
+const LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
+
 /// How a worker wants to be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Target<'a> {
@@ -50,7 +53,7 @@ impl Target<'_> {
     }
 
     pub(crate) fn max_tokens(&self, prompt: &Prompt) -> Option<u64> {
-        prompt.request.params.max_tokens.or(self.max_tokens)
+        prompt.max_tokens(self.max_tokens)
     }
 
     pub(crate) fn temperature(&self, prompt: &Prompt) -> Option<f64> {
@@ -70,8 +73,9 @@ fn chat(prompt: &Prompt, target: &Target<'_>) -> Bytes {
     if prompt.rewritten {
         patches.push(("messages", Some(array(&request.messages))));
     }
-    if let (None, Some(max_tokens)) = (request.params.max_tokens, target.max_tokens) {
-        patches.push((limit_field(model), Some(json(&max_tokens))));
+    let max_tokens = target.max_tokens(prompt);
+    if let Some(most) = max_tokens.filter(|_| max_tokens != request.params.max_tokens) {
+        patches.push((limit_field(original, model), Some(json(&most))));
     }
     if let (None, Some(temperature)) = (request.params.temperature, target.temperature) {
         patches.push(("temperature", Some(json(&temperature))));
@@ -100,8 +104,13 @@ pub(crate) fn stops(value: &str) -> Result<Vec<Cow<'_, str>>, Failure> {
     }
 }
 
-/// OpenAI's reasoning models refuse `max_tokens`; many other servers know no other name.
-fn limit_field(model: &str) -> &'static str {
+/// The name of the limit as the client says it, else as the model knows it: OpenAI's reasoning models refuse `max_tokens`, and
+/// many other servers know no other name.
+fn limit_field(original: &Original, model: &str) -> &'static str {
+    let is_said = |name: &&&str| original.field(name).is_some_and(|value| value != "null");
+    if let Some(said) = LIMITS.iter().find(is_said) {
+        return said;
+    }
     let name = model.rsplit('/').next().unwrap_or(model).as_bytes();
     match name {
         [b'o', b'1'..=b'9', ..] | [b'g', b'p', b't', b'-', b'5'..=b'9', ..] => "max_completion_tokens",

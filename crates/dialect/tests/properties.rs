@@ -217,6 +217,7 @@ fn head() -> Head {
     Head {
         worker: "w".into(),
         tier: Tier::Primary,
+        degraded: None,
         id: "c1".into(),
         model: "m".into(),
         created: 5,

@@ -41,12 +41,14 @@ fn prompt(body: &str) -> Prompt {
         priority: Priority::Normal,
         session: None,
         reuse: Reuse::Allowed,
+        fingerprint: None,
         deadline: Instant::now(),
     };
     Prompt {
         request: Box::new(request),
         rewritten: false,
         grounding: Vec::new(),
+        limit: None,
     }
 }
 
@@ -69,6 +71,7 @@ fn hear(protocol: Protocol, stream: &str) -> String {
     let head = Head {
         worker: "w".into(),
         tier: Tier::Primary,
+        degraded: None,
         id: answer,
         model,
         created: 0,

@@ -11,7 +11,7 @@ use crate::{
     metrics::{Ending, NONE},
     options::{Options, caller_id},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use orchestrator_core::{Answer, Blame, Cache, Code, End, Failure, Head, Request, RequestId, Text};
 use orchestrator_dialect::chat::Parsed;
 use orchestrator_telemetry::AccessLine;
@@ -31,6 +31,7 @@ const CACHE: HeaderName = HeaderName::from_static("x-orchestrator-cache");
 const WORKER: HeaderName = HeaderName::from_static("x-orchestrator-worker");
 const MODEL: HeaderName = HeaderName::from_static("x-orchestrator-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-orchestrator-attempts");
+const DEGRADED: HeaderName = HeaderName::from_static("x-orchestrator-degraded");
 const SOURCES: HeaderName = HeaderName::from_static("x-orchestrator-sources");
 
 /// A request as it comes to the door: its names, and from where.
@@ -165,6 +166,7 @@ impl Call {
             priority: options.priority,
             session: options.session,
             reuse: options.reuse,
+            fingerprint: None,
             deadline: self.started.checked_add(options.timeout).unwrap_or(self.started),
         })
     }
@@ -230,6 +232,11 @@ impl Call {
         headers.insert(WORKER, header_value(&head.worker));
         headers.insert(MODEL, header_value(&head.model));
         headers.insert(ATTEMPTS, head.attempts.into());
+        if let Some(degraded) = head.degraded {
+            headers.insert(DEGRADED, HeaderValue::from_static(degraded.as_str()));
+            let age = degraded.age().map(|age| age.as_secs().into());
+            headers.extend(age.map(|age| (header::AGE, age)));
+        }
         if !head.grounding.is_empty() {
             let sources: Vec<&str> = head.grounding.iter().take(16).map(|source| &**source).collect();
             headers.insert(SOURCES, header_value(&sources.join(", ")));
@@ -273,7 +280,8 @@ impl Call {
             path,
             model: &self.model,
             worker: self.head.as_ref().map(|head| &*head.worker),
-            tier: self.head.as_ref().map(|head| head.tier.as_str()),
+            tier: self.head.as_ref().and_then(|head| head.tier_name()),
+            degraded: self.head.as_ref().and_then(|head| head.degraded_name()),
             cache: self.cache.map(Cache::as_str),
             attempts: self.head.as_ref().map_or(0, |head| head.attempts),
             status,

@@ -211,6 +211,8 @@ fn count_client_retry(call: &Call, headers: &HeaderMap) {
 struct AskReply<'a> {
     backend: &'a str,
     model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    degraded: Option<&'static str>,
     answer: Box<str>,
     usage: Option<Box<RawValue>>,
     latency_ms: u128,
@@ -248,6 +250,7 @@ impl<'a> AskReply<'a> {
         AskReply {
             backend: &collected.head.worker,
             model: &collected.head.model,
+            degraded: collected.head.degraded_name(),
             answer,
             usage,
             latency_ms: call.started.elapsed().as_millis(),

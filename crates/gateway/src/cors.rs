@@ -10,8 +10,8 @@ use orchestrator_core::{Code, Failure};
 
 /// Headers of our answers that a page may read.
 const EXPOSED: &str = "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, x-orchestrator-request-id, \
-    x-orchestrator-cache, x-orchestrator-worker, x-orchestrator-model, x-orchestrator-attempts, x-orchestrator-sources, \
-    x-orchestrator-error-source";
+    x-orchestrator-cache, x-orchestrator-worker, x-orchestrator-model, x-orchestrator-attempts, x-orchestrator-degraded, \
+    x-orchestrator-sources, x-orchestrator-error-source, age";
 /// Seconds for which a browser need not ask again; none remembers longer.
 const REMEMBERED: &str = "7200";
 

@@ -125,6 +125,7 @@ impl Worker {
         Head {
             worker: self.spec.name.clone(),
             tier: Tier::Primary,
+            degraded: None,
             id: answered.meta.id.clone(),
             model: model.unwrap_or_else(asked),
             created: answered.meta.created,

@@ -54,6 +54,7 @@ fn request(config: &Config, body: Bytes, env: &Env) -> Result<Request, Failure> 
         priority: Priority::default(),
         session: None,
         reuse: Reuse::default(),
+        fingerprint: None,
         deadline: now.checked_add(patience).unwrap_or(now),
     })
 }

@@ -8,13 +8,15 @@ use crate::{
 use orchestrator_admin::Admin;
 use orchestrator_assemble::{Assemble, Target};
 use orchestrator_config::Config;
-use orchestrator_core::{Blocking, Env, Ledger, LineMetrics, Live, Retriever, Tasks};
+use orchestrator_core::{Blocking, Env, Ledger, LineMetrics, Live, Model, Request, Retriever, Tasks};
 use orchestrator_dedup::Dedup;
+use orchestrator_degradation::{Chain, Degradation, Step};
 use orchestrator_gateway::{Director, Gateway, Listed, Parts as DoorParts, life};
 use orchestrator_inference::Inference;
 use orchestrator_pipeline::{Gate, Parts, Size, Sizes, start};
 use orchestrator_post_process::PostProcess;
 use orchestrator_rag::{Index, Rag};
+use orchestrator_routing::Router;
 use orchestrator_stream::Stream;
 use orchestrator_telemetry::{Logs, Registry, log};
 use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
@@ -26,6 +28,7 @@ pub(crate) struct Wiring {
     logs: Logs,
     ledger: Arc<Ledger>,
     workers: Workers,
+    degradation: Arc<Degradation>,
     models: Vec<Listed>,
     rag: Arc<Rag>,
     index: Option<Arc<Index>>,
@@ -53,6 +56,7 @@ impl Wiring {
         let cores = || available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = config.server.threads.unwrap_or_else(cores);
         let workers = Workers::build(config, threads, &env, &registry)?;
+        let degradation = degradation(config, &workers, &registry)?;
         let rag_metrics = orchestrator_rag::Metrics::register(registry.metrics())?;
         let rag = config.pipeline.stages.rag.clone();
         let blocking = Blocking::new(threads);
@@ -71,6 +75,7 @@ impl Wiring {
             logs,
             ledger,
             workers,
+            degradation,
             models: models(config),
             threads,
         })
@@ -88,7 +93,7 @@ impl Wiring {
         }
         let (director, life) = life();
         let builds = self.builds(config)?;
-        let admin = Admin::new(self.workers.routes.clone(), self.env.clone());
+        let admin = Admin::new(self.workers.routes.clone(), self.degradation.clone(), self.env.clone());
         let doors = DoorParts {
             config: Arc::new(config.server.clone()),
             env: self.env.clone(),
@@ -140,14 +145,15 @@ impl Wiring {
         let line = |core| {
             let (shared, workers, ledger, sizes) =
                 (shared.clone(), self.workers.clone(), self.ledger.clone(), sizes(config));
+            let degradation = self.degradation.clone();
             let metrics = (line_metrics.clone(), gate_metrics.clone());
             let build = move |tasks: Tasks| {
-                let router = workers.for_core(core, &|name| std::env::var(name).ok())?;
+                let router = Arc::new(workers.for_core(core, &|name| std::env::var(name).ok())?);
                 if core == 0 {
                     workers.watch_health(&router);
                 }
                 Ok(start(
-                    shared.parts(Inference::new(Arc::new(router))),
+                    shared.parts(Inference::new(model(router, degradation))),
                     sizes,
                     ledger,
                     tasks,
@@ -158,6 +164,24 @@ impl Wiring {
         };
         Ok((0..self.threads).map(line).collect())
     }
+}
+
+/// What all cores share of what stands in for the workers.
+fn degradation(config: &Config, workers: &Workers, registry: &Registry) -> Result<Arc<Degradation>, OrchestratorError> {
+    let metrics = orchestrator_degradation::Metrics::register(registry.metrics())?;
+    let routes = workers.routes.clone();
+    let names = routes.all().iter().map(|route| route.name().into()).collect();
+    let route_of = Arc::new(move |request: &Request| routes.number(request));
+    Ok(Degradation::new(config.degradation.clone(), names, route_of, &metrics))
+}
+
+/// The workers of all routes, with what stands in for them if anything does.
+fn model(router: Arc<Router>, degradation: Arc<Degradation>) -> Arc<dyn Model> {
+    if !degradation.config().is_on() {
+        return router;
+    }
+    let reduced = router.only(Step::Reduced.as_str());
+    Arc::new(Chain::new(degradation, router, reduced))
 }
 
 /// The stages that serve the lines of all cores.

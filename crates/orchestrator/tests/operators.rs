@@ -131,3 +131,49 @@ fn what_a_document_declares_is_shown_to_whoever_sits_at_the_machine_and_changed_
         (403, &json!("closed"))
     );
 }
+
+#[test]
+fn what_stands_in_for_the_workers_is_told_and_can_be_tried() {
+    let server = ModelServer::following(Script::failing(500));
+    let url = server.url();
+    let document = Document::new(&format!(
+        "[server]\nadmin_token = \"${{TOKEN}}\"\n[pipeline.stages.inference]\nworker = \"w\"\n\
+         [workers.w]\nprovider = \"openai\"\nbase_url = \"{url}/v1\"\n\
+         [degradation]\nchain = [\"cache\", \"message\"]\nmessage = \"Come back later.\"\n"
+    ));
+    let mut run = document.command(&["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let mut program = Program::spawn(run.env("TOKEN", "t0ken"));
+    let path = "/api/v1/degradation";
+    let tried = client::post(program.admin, &format!("{path}/test"), TOKEN, "").json();
+    assert_eq!(
+        (&tried["answers"], tried["steps"].as_array().unwrap().len()),
+        (&json!("message"), 2)
+    );
+    let told = |program: &Program| body(&program.operate_with(path, TOKEN));
+    assert_eq!(
+        (server.stats().total.calls, told(&program)["episodes"].clone()),
+        (0, json!([]))
+    );
+
+    let answer = program.complete("ask");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("Come back later."),
+        "{answer}"
+    );
+    let episodes = told(&program)["episodes"].clone();
+    assert_eq!(
+        (&episodes[0]["route"], &episodes[0]["requests"]["message"]),
+        (&json!("default"), &json!(1))
+    );
+    assert_eq!(
+        told(&program)["episodes"][0]["began"],
+        episodes[0]["began"],
+        "looking changes nothing"
+    );
+    let line = program.says("answered by something else than its workers");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&line["level"], &line["cause"]),
+        (&json!("WARN"), &json!("upstream_error"))
+    );
+}

@@ -207,6 +207,7 @@ pub(crate) fn prompt(stream: bool) -> Prompt {
         request: Box::new(chat(body)),
         rewritten: false,
         grounding: Vec::new(),
+        limit: None,
     };
     prompt.request.stream = stream;
     prompt

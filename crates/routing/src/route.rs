@@ -222,6 +222,11 @@ impl Route {
         free.or(spared)
     }
 
+    /// Whether one of its workers could be called now.
+    pub fn is_usable(&self, now: Instant) -> bool {
+        self.free(false, 1, now).is_some_and(|free| free > 0)
+    }
+
     /// Calls of the route that are running.
     pub(crate) fn running(&self) -> usize {
         self.calls().into_iter().sum()

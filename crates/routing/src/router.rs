@@ -1,6 +1,6 @@
 //! The routes as one core calls them: a model made of models.
 
-use crate::{Routes, course::Course, health::Watch};
+use crate::{Routes, course::Course, health::Watch, route::Route};
 use async_trait::async_trait;
 use orchestrator_core::{Cx, Failure, Model, Prompt, Reply};
 use parking_lot::Mutex;
@@ -15,6 +15,13 @@ pub struct Router {
     models: Vec<Arc<dyn Model>>,
     /// Draws the pauses between calls.
     pub(crate) rng: Mutex<StdRng>,
+}
+
+/// One of its routes, for requests that do not choose by their model.
+#[derive(Debug)]
+struct Only {
+    router: Arc<Router>,
+    route: Arc<Route>,
 }
 
 // === impl Router ===
@@ -44,6 +51,13 @@ impl Router {
         }
     }
 
+    /// The route of this name as a model, whatever model a request asks for.
+    pub fn only(self: &Arc<Self>, name: &str) -> Option<Arc<dyn Model>> {
+        let route = self.routes.named(name)?.clone();
+        let router = self.clone();
+        Some(Arc::new(Only { router, route }))
+    }
+
     pub(crate) fn model(&self, member: usize) -> Option<&Arc<dyn Model>> {
         self.models.get(member)
     }
@@ -54,6 +68,15 @@ impl Model for Router {
     async fn call(&self, cx: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
         let (_, route) = self.routes.of(&prompt.request)?;
         Course::new(self, route, cx, prompt).run().await
+    }
+}
+
+// === impl Only ===
+
+#[async_trait]
+impl Model for Only {
+    async fn call(&self, cx: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
+        Course::new(&self.router, &self.route, cx, prompt).run().await
     }
 }
 

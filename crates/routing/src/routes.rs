@@ -88,6 +88,16 @@ impl Routes {
         route.seats().next().map(|seat| seat.member.name())
     }
 
+    /// The number of a request's route among all; `None` for one that nobody serves.
+    pub fn number(&self, request: &Request) -> Option<usize> {
+        self.of(request).ok().map(|(number, _)| number)
+    }
+
+    /// The route of this name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Route>> {
+        self.routes.iter().find(|route| *route.name == *name)
+    }
+
     /// Every route, in the order of the document.
     pub fn all(&self) -> &[Arc<Route>] {
         &self.routes

@@ -34,6 +34,7 @@ pub fn prompt(text: &str) -> Prompt {
         request: Box::new(request(text)),
         rewritten: false,
         grounding: Vec::new(),
+        limit: None,
     }
 }
 
@@ -67,6 +68,7 @@ pub fn chat(body: impl Into<Bytes>) -> Request {
         priority: Priority::Normal,
         session: None,
         reuse: Reuse::Allowed,
+        fingerprint: None,
         deadline: Instant::now() + Duration::from_secs(600),
     }
 }

@@ -53,7 +53,9 @@ fn a_path_that_names_nothing_is_told_what_may_be_meant() {
         "/api/v1/circuit-breakers/a%2Fb/rest",
         "/api/v1/circuit-breakers/fast/close",
         "/api/v1/circuit-breakers/fast/reset/now",
-        "/api/v1/degradation",
+        "/api/v1/degradations",
+        "/api/v1/degradation/stat",
+        "/api/v1/degradation/test/now",
         "/api/v2/workers",
         "/workers",
         "",
@@ -83,8 +85,12 @@ fn a_path_that_names_nothing_is_told_what_may_be_meant() {
           404 Nothing is served at this path.
         /api/v1/circuit-breakers/fast/reset/now
           404 Nothing is served at this path. Did you mean `/api/v1/circuit-breakers`?
-        /api/v1/degradation
-          404 Nothing is served at this path.
+        /api/v1/degradations
+          404 Nothing is served at this path. Did you mean `/api/v1/degradation`?
+        /api/v1/degradation/stat
+          404 Nothing is served at this path. Did you mean `/api/v1/degradation/stats`?
+        /api/v1/degradation/test/now
+          404 Nothing is served at this path. Did you mean `/api/v1/degradation`?
         /api/v2/workers
           404 Nothing is served at this path.
         /workers

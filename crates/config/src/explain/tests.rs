@@ -22,7 +22,7 @@ fn the_parts_come_in_the_order_of_a_request() {
     let words = explain(&Config::dev());
     let parts: Vec<&str> = words.split("\n\n").map(|part| part.lines().next().unwrap()).collect();
     expect![
-        "A line without a name, doors, dedup, gate, rag, assemble, inference, routes, resilience, post_process, stream, telemetry, shutdown"
+        "A line without a name, doors, dedup, gate, rag, assemble, inference, routes, degradation, resilience, post_process, stream, telemetry, shutdown"
     ]
     .assert_eq(&parts.join(", "));
     assert!(explain(&config("[pipeline]\nname = \"n\"\nversion = \"2\"\n")).starts_with("n 2\n\ndoors\n"));
@@ -322,6 +322,38 @@ fn as_data_a_configuration_has_all_defaults_and_no_secret() {
     assert_eq!(data["workers"]["w"]["max_concurrent"], 95);
     assert_eq!(data["pipeline"]["stages"]["stream"]["width"], 16_384);
     assert_eq!(effective(&Config::dev())["server"]["admin_token"], "");
+}
+
+#[test]
+fn degradation_says_what_stands_in_for_workers_and_when() {
+    part(
+        "",
+        "degradation",
+        &expect!["Nothing stands in for workers that cannot answer: the request fails."],
+    );
+    part(
+        "[degradation]\nchain = [\"cache\", \"reduced\", \"message\"]\n[degradation.reduced]\nworkers = [\"echo\"]\n\
+         [[degradation.rules]]\nname = \"dying\"\nmode = \"reduced\"\nfailure_rate = 0.5\n\
+         [[degradation.rules]]\nname = \"slow\"\nfailure_rate = 0.5\nlatency_p95_ms = 900\n",
+        "degradation",
+        &expect![[r#"
+            An equal request's answer stands in for workers that cannot answer, if it is no older than 3600 s; from 300 s on it is told to be stale.
+            echo stands in with at most 256 tokens and without passages, if the first comes within 10000 ms.
+            A message stands in: The service is temporarily unavailable.
+            dying: of at least 20 requests in 60 s, a share of 0.5 that fails makes `reduced` answer first, until for 30 s it is below 0.5 of that.
+            slow: of at least 20 requests in 60 s, a share of 0.5 that fails or a 95th percentile of 900 ms to the first token makes `message` answer first, until for 30 s it is below 0.5 of that."#]],
+    );
+    part(
+        "[degradation]\nchain = [\"reduced\"]\n[degradation.reduced]\nworkers = [\"echo\"]\n",
+        "routes",
+        &expect![[r#"
+            Requests for * take the route `default`.
+            It calls echo; those of a tier by p2c_ewma.
+            Calls beyond a request's first are at most 20 % of the requests of 10 s, or 30 if that is more.
+            No request asks for the route `reduced`: it is for degradation.
+            It calls echo; those of a tier by p2c_ewma.
+            Calls beyond a request's first are at most 20 % of the requests of 10 s, or 30 if that is more."#]],
+    );
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn special(path: &str) -> Option<BoxedStrategy<String>> {
         ".workers.*.base_url" => one_of(&["http://127.0.0.1:9000/v1", "https://example.com", "http://[::1]"]),
         ".pipeline.stages.inference.worker" => one_of(&["echo", "vllm", "llama_cpp", "ollama"]),
         ".routes.*.primary[]" | ".routes.*.secondary[]" | ".routes.*.backup[]" => one_of(&["echo", "vllm", "ollama"]),
+        ".degradation.reduced.workers[]" => one_of(&["echo", "vllm", "ollama"]),
         ".pipeline.stages.assemble.template" => {
             one_of(&["{{ question }}", "{% for p in passages %}{{ p.text }}{% endfor %}"])
         }
@@ -126,6 +127,11 @@ fn fit(document: &mut Table) {
             redaction["name"] = Value::from(format!("{}{index}", redaction["name"].as_str().unwrap()));
         }
     });
+    let dedup = document
+        .get("pipeline")
+        .and_then(|table| table.get("deduplication")?.get("enabled"));
+    let keeps = dedup.and_then(Value::as_bool).unwrap_or(true);
+    at(document, "degradation", |table| degradation(table, keeps));
     if let Some(routes) = document.get_mut("routes").and_then(Value::as_table_mut) {
         for (name, route) in routes.iter_mut() {
             route.as_table_mut().into_iter().for_each(|table| route_of(name, table));
@@ -138,6 +144,44 @@ fn fit(document: &mut Table) {
                 .into_iter()
                 .for_each(|worker| at(worker, "resilience", resilience));
         }
+    }
+}
+
+/// A chain without repetitions, whose steps have what they need, and rules that hold for one of them; `keeps` says whether
+/// there are answers to keep.
+fn degradation(table: &mut Table, keeps: bool) {
+    let mut seen = Vec::new();
+    if let Some(chain) = table.get_mut("chain").and_then(Value::as_array_mut) {
+        chain.retain(|step| {
+            let is_new = !seen.contains(step) && (keeps || step.as_str() != Some("cache"));
+            seen.extend(is_new.then(|| step.clone()));
+            is_new
+        });
+    }
+    if seen.iter().any(|step| step.as_str() == Some("reduced")) {
+        let reduced = table.entry("reduced").or_insert(Value::Table(Table::new()));
+        let reduced = reduced.as_table_mut().unwrap();
+        reduced.insert("workers".into(), Value::Array(vec!["echo".into()]));
+    }
+    at(table, "cache", |cache| {
+        order(cache, "fresh_s", "stale_s");
+        if integer(cache, "fresh_s") == Some(0) {
+            cache.insert("fresh_s".into(), 1.into());
+        }
+    });
+    let Some(first) = seen.first() else {
+        table.remove("rules");
+        return;
+    };
+    let rules = table
+        .get_mut("rules")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten();
+    for (index, rule) in rules.filter_map(Value::as_table_mut).enumerate() {
+        rule.insert("name".into(), format!("rule {index}").into());
+        rule.insert("mode".into(), first.clone());
+        rule.insert("failure_rate".into(), 0.5.into());
     }
 }
 

@@ -161,6 +161,7 @@ async fn what_is_known_of_an_answer_is_there_with_its_first_chunk() {
     let head = Head {
         worker: "w".into(),
         tier: Tier::Secondary,
+        degraded: None,
         id: "id".into(),
         model: "m".into(),
         created: 7,

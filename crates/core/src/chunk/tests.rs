@@ -28,6 +28,30 @@ fn all_but_usage_and_roles_is_what_a_client_waits_for() {
 }
 
 #[test]
+fn a_detached_chunk_says_the_same_and_lets_go_of_what_it_was_a_slice_of() {
+    let read = Bytes::from(vec![b'x'; 64]);
+    let text = Text::try_from(read.slice(8..12)).unwrap();
+    for kind in kinds()
+        .into_iter()
+        .chain([Kind::Text(text.clone()), Kind::Reasoning(text)])
+    {
+        let event = Event {
+            dialect: Dialect::Chat,
+            whole: true,
+            data: read.slice(4..60),
+        };
+        let chunk = Chunk {
+            event: Some(event),
+            ..Chunk::from(Delta { choice: 3, kind })
+        };
+        let detached = chunk.detached();
+        assert_eq!(detached, chunk);
+        drop(chunk);
+    }
+    assert!(read.try_into_mut().is_ok(), "nobody else holds it");
+}
+
+#[test]
 fn the_weight_covers_the_texts_and_the_event() {
     let empty = Chunk::default().weight();
     assert!(empty >= size_of::<Chunk>());

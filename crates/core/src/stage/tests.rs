@@ -16,6 +16,7 @@ fn head() -> Head {
     Head {
         worker: "w".into(),
         tier: Tier::Secondary,
+        degraded: None,
         id: "id".into(),
         model: "m".into(),
         created: 1,

@@ -100,6 +100,23 @@ async fn switched_off_or_unwanted_nothing_is_shared() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_goes_on_with_the_name_of_its_answer_if_that_may_be_shared() {
+    let dedup = dedup(Config::default());
+    let what = async |reuse| {
+        let (mut cx, _listener) = orchestrator_testkit::cx(Instant::now() + Duration::from_secs(600));
+        let asked = Request { reuse, ..request("x") };
+        match dedup.run(&mut cx, Box::new(asked)).await.unwrap() {
+            Flow::Next(Unique(request)) => request.fingerprint,
+            other => panic!("{other:?}"),
+        }
+    };
+    let fresh = what(Reuse::Fresh).await;
+    assert!(fresh.is_some());
+    assert_eq!(what(Reuse::Never).await, None);
+    assert_eq!(what(Reuse::Fresh).await, fresh);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fresh_request_takes_no_others_answer_but_gives_its_own() {
     let dedup = dedup(Config::default());
     let _old = send(&dedup, request("x")).await;

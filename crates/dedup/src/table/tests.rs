@@ -1,7 +1,7 @@
 mod model;
 
 use super::*;
-use orchestrator_core::{AnswerWriter, Chunk, End, FinishReason, answer};
+use orchestrator_core::{AnswerWriter, Chunk, Degraded, End, FinishReason, Head, Tier, answer};
 use prometheus::Registry;
 use std::sync::Arc;
 
@@ -95,6 +95,32 @@ async fn failed_cut_and_abandoned_answers_are_never_replayed() {
         table.lead(what(1), writer.downgrade().unwrap(), &window(300));
         ending(writer);
         assert_eq!(ask(&mut table, 1, &window(300)), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_stands_in_for_an_answer_is_shared_while_it_runs_and_never_replayed() {
+    let head = |degraded| Head {
+        worker: "w".into(),
+        tier: Tier::Primary,
+        degraded,
+        id: "id".into(),
+        model: "m".into(),
+        created: 0,
+        attempts: 1,
+        grounding: Vec::new(),
+        waited: Duration::ZERO,
+    };
+    for (degraded, replayed) in [(Some(Degraded::Message), None), (None, Some(Cache::Hit))] {
+        let (mut table, _) = table();
+        let (mut writer, listener) = leader(&Ledger::generous());
+        table.lead(what(1), writer.downgrade().unwrap(), &window(300));
+        writer.head(head(degraded));
+        writer.push([Chunk::text("x")]);
+        assert_eq!(ask(&mut table, 1, &window(300)), Some(Cache::Coalesced));
+        writer.finish(end());
+        drop(listener);
+        assert_eq!(ask(&mut table, 1, &window(300)), replayed);
     }
 }
 

@@ -103,8 +103,28 @@ fn the_limit_has_the_name_that_the_model_knows() {
         ("openai/o1", "max_completion_tokens"),
         ("", "max_tokens"),
     ];
+    let unsaid = prompt(BODY);
     for (model, expected) in table {
-        assert_eq!(limit_field(model), expected, "{model}");
+        let field = limit_field(&unsaid.request.original, model);
+        assert_eq!(field, expected, "{model}");
+    }
+}
+
+#[test]
+fn a_limit_of_ours_holds_over_what_the_request_asks_for() {
+    let turn = r#"{"model":"m","messages":[{"role":"user","content":"a"}]"#;
+    let table = [
+        ("}", r#","max_tokens":8}"#),
+        (r#","max_tokens":null}"#, r#","max_tokens":8}"#),
+        (r#","max_tokens":9}"#, r#","max_tokens":8}"#),
+        (r#","max_completion_tokens":9}"#, r#","max_completion_tokens":8}"#),
+        (r#","max_tokens":8}"#, r#","max_tokens":8}"#),
+        (r#","max_tokens":7}"#, r#","max_tokens":7}"#),
+    ];
+    for (said, expected) in table {
+        let mut prompt = prompt(&format!("{turn}{said}"));
+        prompt.limit = Some(8);
+        assert_eq!(asked(&prompt, &Target::default()), format!("{turn}{expected}"));
     }
 }
 

@@ -3,7 +3,7 @@ use crate::{
     call::Arrival,
     fixtures::{Doors, client},
 };
-use orchestrator_core::{AnswerWriter, Cache, Chunk, FinishReason, Ledger, Priority, Tier, answer};
+use orchestrator_core::{AnswerWriter, Cache, Chunk, Degraded, FinishReason, Ledger, Priority, Tier, answer};
 use orchestrator_testkit::scripted::Model;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -28,6 +28,7 @@ fn head() -> Head {
     Head {
         worker: "fast".into(),
         tier: Tier::Secondary,
+        degraded: None,
         id: "up-1".into(),
         model: "m".into(),
         created: 7,
@@ -65,6 +66,27 @@ async fn what_is_known_on_the_way_is_said_of_the_call() {
         (16, true),
         "no more: {sources}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_stands_in_for_a_better_one_says_so_and_how_old_it_is() {
+    let age = Duration::from_millis(7_900);
+    for (degraded, marks) in [
+        (None, [None, None]),
+        (Some(Degraded::Message), [Some("message"), None]),
+        (Some(Degraded::Stale { age }), [Some("stale"), Some("7")]),
+    ] {
+        let (mut call, mut writer, answer) = scene();
+        writer.head(Head { degraded, ..head() });
+        writer.push([Chunk::text("hello")]);
+        writer.finish(END);
+        collect(&mut call, answer).await.unwrap();
+        let mut headers = http::HeaderMap::new();
+        call.stamp(&mut headers);
+        let shown =
+            ["x-orchestrator-degraded", "age"].map(|name| headers.get(name).map(|value| value.to_str().unwrap()));
+        assert_eq!(shown, marks);
+    }
 }
 
 #[tokio::test(start_paused = true)]

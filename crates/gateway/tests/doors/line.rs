@@ -114,6 +114,7 @@ impl Submit for Line {
             request: Box::new(request),
             rewritten: false,
             grounding: Vec::new(),
+            limit: None,
         };
         self.all.tasks.spawn(async move {
             tokio::select! { () = play(&model, &prompt, writer) => (), () = unwanted => () }

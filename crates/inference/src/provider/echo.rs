@@ -27,10 +27,7 @@ impl Echo {
             .rfind(|message| message.role == Role::User);
         let mut words = split(&asked.map(|message| message.text()).unwrap_or_default());
         let limit = prompt
-            .request
-            .params
-            .max_tokens
-            .or(max_tokens)
+            .max_tokens(max_tokens)
             .and_then(|limit| usize::try_from(limit).ok());
         let finish = match limit.is_some_and(|limit| words.len() > limit) {
             true => FinishReason::Length,

@@ -131,6 +131,7 @@ impl Routed {
             request,
             rewritten: false,
             grounding: Vec::new(),
+            limit: None,
         };
         let mut reply = self.router.call(&cx, &prompt).await?;
         while let Some(batch) = reply.events.next().await {

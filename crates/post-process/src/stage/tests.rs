@@ -38,6 +38,7 @@ fn reply(events: impl Stream<Item = Item> + Send + 'static) -> Reply {
     let head = Head {
         worker: "w".into(),
         tier: Tier::Primary,
+        degraded: None,
         id: "id".into(),
         model: "m".into(),
         created: 0,

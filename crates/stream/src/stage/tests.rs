@@ -29,6 +29,7 @@ fn head() -> Head {
     Head {
         worker: "w".into(),
         tier: Tier::Primary,
+        degraded: None,
         id: "chatcmpl-1".into(),
         model: "m".into(),
         created: 7,

@@ -78,6 +78,8 @@ enum Wire<'a> {
         usage: Option<Used>,
         worker: Option<&'a str>,
         tier: Option<&'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        degraded: Option<&'static str>,
         ttft_ms: Option<u64>,
     },
     Error {
@@ -149,7 +151,8 @@ impl Frame<'_> {
                 finish_reason: end.finish.as_str(),
                 usage: end.usage.map(Used::from),
                 worker: head.map(|head| &*head.worker),
-                tier: head.map(|head| head.tier.as_str()),
+                tier: head.and_then(Head::tier_name),
+                degraded: head.and_then(Head::degraded_name),
                 ttft_ms: ttft.map(millis),
             },
             Frame::Error { id, failure } => Wire::Error {

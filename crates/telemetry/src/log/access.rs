@@ -36,6 +36,8 @@ pub struct AccessLine<'a, Id> {
     pub worker: Option<&'a str>,
     /// The tier that it stands in.
     pub tier: Option<&'a str>,
+    /// What stood in for the workers.
+    pub degraded: Option<&'a str>,
     /// Where the answer came from.
     pub cache: Option<&'a str>,
     /// Calls that it took.
@@ -109,6 +111,7 @@ impl<Id: Display> AccessLine<'_, Id> {
         out.field("model", Value::Text(self.model));
         out.optional("worker", self.worker);
         out.optional("tier", self.tier);
+        out.optional("degraded", self.degraded);
         out.optional("cache", self.cache);
         out.field("attempts", Value::Unsigned(self.attempts.into()));
         out.field("status", Value::Unsigned(self.status.into()));

@@ -190,6 +190,7 @@ fn an_access_log_outlives_the_logs_without_harm() {
         model: "m",
         worker: None,
         tier: None,
+        degraded: None,
         cache: None,
         attempts: 0,
         status: 200,

@@ -49,6 +49,7 @@ async fn our_overhead_is_what_neither_the_client_nor_the_gate_nor_the_worker_too
     let head = Head {
         worker: "w".into(),
         tier: orchestrator_core::Tier::Primary,
+        degraded: None,
         id: "id".into(),
         model: "m".into(),
         created: 0,

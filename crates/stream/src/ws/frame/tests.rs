@@ -1,6 +1,6 @@
 use super::*;
 use expect_test::{Expect, expect};
-use orchestrator_core::{Code, Tier};
+use orchestrator_core::{Code, Degraded, Tier};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -49,6 +49,7 @@ fn head() -> Head {
     Head {
         worker: "fast".into(),
         tier: Tier::Secondary,
+        degraded: None,
         id: "chatcmpl-1".into(),
         model: "m".into(),
         created: 7,
@@ -194,6 +195,21 @@ fn done_tells_how_it_ended_and_who_answered() {
         ]],
     );
     end.usage = None;
+    let degraded = Head {
+        degraded: Some(Degraded::Reduced),
+        ..head
+    };
+    check(
+        Frame::Done {
+            id: "c1",
+            end: &end,
+            head: Some(&degraded),
+            ttft: None,
+        },
+        expect![[
+            r#"{"type":"done","id":"c1","finish_reason":"stop","usage":null,"worker":"fast","tier":null,"degraded":"reduced","ttft_ms":null}"#
+        ]],
+    );
     check(
         Frame::Done {
             id: "c1",

@@ -1,0 +1,61 @@
+//! Degradation: its steps and its rules.
+
+use super::says;
+use expect_test::expect;
+
+#[test]
+fn each_step_stands_in_the_chain_once_and_has_what_it_needs() {
+    says(
+        "[pipeline.deduplication]\nenabled = false\n[degradation]\nchain = [\"cache\", \"reduced\", \"cache\"]\n",
+        &expect![[r#"
+            error degradation.reduced.workers: the step `reduced` has no worker to ask
+            error degradation.chain: the step `cache` keeps nothing while deduplication is off
+            error degradation.chain[2]: the step `cache` stands in the chain already"#]],
+    );
+    says(
+        "[degradation]\nchain = [\"cache\", \"reduced\", \"message\"]\n[degradation.reduced]\nworkers = [\"echo\"]\n",
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn the_reduced_mode_asks_workers_that_are_there_by_a_route_of_its_own() {
+    says(
+        "[degradation]\nchain = [\"reduced\"]\n[degradation.reduced]\nworkers = [\"echo\", \"ehco\"]\n\
+         [routes.reduced]\nprimary = [\"echo\"]\n",
+        &expect![[r#"
+            error degradation.reduced.workers[1]: no worker is called `ehco`
+            error routes.reduced: the workers of the step `reduced` are a route of this name"#]],
+    );
+    says(
+        "[degradation.reduced]\nworkers = [\"echo\"]\n[routes.reduced]\nprimary = [\"echo\"]\n",
+        &expect!["warning degradation.reduced.workers: they are not asked, since the chain has no step `reduced`"],
+    );
+}
+
+#[test]
+fn stale_answers_are_older_than_fresh_ones_if_there_are_any() {
+    let cache = |stale_s| {
+        format!("[degradation]\nchain = [\"cache\"]\n[degradation.cache]\nfresh_s = 60\nstale_s = {stale_s}\n")
+    };
+    says(
+        &cache(59),
+        &expect!["error degradation.cache.fresh_s: 60 is more than `stale_s`, which is 59"],
+    );
+    says(&cache(60), &expect![[""]]);
+    says(&cache(0), &expect![[""]]);
+}
+
+#[test]
+fn a_rule_has_a_name_of_its_own_a_threshold_and_a_step_of_the_chain() {
+    let rule = |rest: &str| format!("[[degradation.rules]]\nname = \"r\"\n{rest}\n");
+    let rules = rule("mode = \"cache\"\nfailure_rate = 0.5") + &rule("") + &rule("latency_p95_ms = 10");
+    says(
+        &format!("[degradation]\nchain = [\"message\"]\n{rules}"),
+        &expect![[r#"
+            error degradation.rules[0]: the chain has no step `cache`
+            error degradation.rules[1]: the rule never holds, since it has no threshold
+            error degradation.rules[1].name: a rule is called `r` already
+            error degradation.rules[2].name: a rule is called `r` already"#]],
+    );
+}

@@ -195,6 +195,16 @@ impl<T> Watched<T> {
         }
     }
 
+    /// Has the time run in which an answered client owes its next request. The reader, told to wait, does not ask anew, and
+    /// the alarm that it left may have gone off unheeded during the answer.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.reader != Reader::Waiting || self.link.is_at_work() || self.link.is_upgraded() {
+            return Poll::Pending;
+        }
+        self.settle();
+        self.poll_patience(cx)
+    }
+
     fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let since = *self.stuck.get_or_insert_with(Instant::now);
         ready!(self.writing.poll(cx, since, self.limits.write));
@@ -301,6 +311,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
             // Whoever writes flushes when nothing is left to write.
             self.link.flushed();
             self.rouse(cx);
+            if let Poll::Ready(late) = self.poll_idle(cx) {
+                return Poll::Ready(Err(late));
+            }
         }
         match self.poll_left(cx) {
             Poll::Ready(left) => Poll::Ready(Err(left)),

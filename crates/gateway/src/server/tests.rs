@@ -118,6 +118,17 @@ async fn between_requests_a_connection_idles_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_an_answer_that_took_long_a_connection_idles_as_after_any() {
+    for took in [1_000, 20_000, 200_000] {
+        let doors = Doors::before(Model::following([Script::new().after(took).text("fine")]));
+        let mut wire = doors.send(chat("")).await;
+        wire.hear("fine").await;
+        let (after, _) = to_the_end(wire).await;
+        assert_eq!(after, 75_000, "after an answer of {took} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_may_wait_for_its_answer_longer_than_it_may_idle() {
     let doors = Doors::before(Model::following([Script::new()
         .after(500_000)

@@ -46,7 +46,8 @@ impl Early {
     ) -> Poll<io::Result<()>> {
         while self.0.len() < MAX_EARLY {
             let mut space = [const { MaybeUninit::uninit() }; STEP];
-            let mut buf = ReadBuf::uninit(&mut space);
+            let mut space = ReadBuf::uninit(&mut space);
+            let mut buf = space.take(MAX_EARLY.saturating_sub(self.0.len()));
             ready!(Pin::new(&mut *socket).poll_read(cx, &mut buf))?;
             if buf.filled().is_empty() {
                 return Poll::Ready(Ok(()));

@@ -202,3 +202,19 @@ async fn half_a_head_that_came_too_early_has_its_time_from_its_turn() {
         assert!(why.contains("the head of a request"), "{why}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_held_back_than_may_be() {
+    let (ours, mut client) = duplex(1_000);
+    let link = Link::default();
+    let mut watched = Watched::new(ours, LIMITS, link.clone(), place());
+    let _work = at_work(&link);
+    let mut sent = 0;
+    let send = async {
+        loop {
+            sent += client.write(&[0; 1_000]).await.unwrap();
+        }
+    };
+    tokio::select! { () = send => {}, () = waits(&mut watched, 1) => {} }
+    assert_eq!(sent, MAX_EARLY + 1_000, "what is held, and what the socket holds");
+}

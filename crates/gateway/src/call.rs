@@ -147,13 +147,13 @@ impl Call {
         self.door.plan(&request)
     }
 
-    /// What the client asks for; who names no model means the first one.
+    /// What the client asks for.
     fn request(&mut self, mut parsed: Parsed, options: Options) -> Result<Request, Failure> {
         self.session = options.session.clone();
         if parsed.model.is_empty() {
-            let first = self.door.shared.parts.models.first();
+            let usual = self.door.shared.parts.default_model.clone();
             let missing = || Failure::invalid("model", "You must provide a model parameter.");
-            parsed.model = first.map(|model| model.id.as_str().into()).ok_or_else(missing)?;
+            parsed.model = usual.ok_or_else(missing)?;
         }
         self.model = parsed.model.clone();
         Ok(Request {

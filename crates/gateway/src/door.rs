@@ -1,7 +1,7 @@
 //! What every face needs to take a request in.
 
 use crate::{Config, Control, Life, Metrics, deal::Deal, resume::Resumable};
-use orchestrator_core::{Answer, Code, Env, Failure, InFlight, Request, Submit, Tasks};
+use orchestrator_core::{Answer, Code, Env, Failure, InFlight, Request, Submit, Tasks, Text};
 use orchestrator_telemetry::{AccessLog, Registry};
 use serde_json::Value;
 use std::{fmt, sync::Arc};
@@ -34,8 +34,10 @@ pub struct Parts {
     pub admin_token: Arc<str>,
     /// What operators read and steer beside health and metrics.
     pub control: Control,
-    /// The models that clients may ask for; the first is meant when a request names none.
+    /// The models that clients may ask for.
     pub models: Vec<Listed>,
+    /// The one that a request means which names none; without it such a request is refused.
+    pub default_model: Option<Text>,
 }
 
 /// The doors of the program, shared by all cores.

@@ -109,6 +109,7 @@ impl Doors {
             registry,
             control: Arc::new(|_| Default::default()),
             models: ["test", "org/other"].map(listed).into(),
+            default_model: Some("test".into()),
         };
         director.enter(Stage::Ready);
         Doors {

@@ -2,7 +2,7 @@
 
 use crate::{
     OrchestratorError,
-    workers::{Workers, models},
+    workers::{Workers, default_model},
 };
 use bytes::Bytes;
 use orchestrator_config::Config;
@@ -36,10 +36,9 @@ pub(crate) fn plan(config: &Config, file: &Path) -> Result<Value, OrchestratorEr
 /// A request as a door takes it in.
 fn request(config: &Config, body: Bytes, env: &Env) -> Result<Request, Failure> {
     let parsed = chat::parse_request(body)?;
-    let first = || models(config).into_iter().next();
     let missing = || Failure::invalid("model", "You must provide a model parameter.");
     let model = match parsed.model.is_empty() {
-        true => first().map(|model| model.id.into()).ok_or_else(missing)?,
+        true => default_model(config).ok_or_else(missing)?,
         false => parsed.model,
     };
     let now = Instant::now();

@@ -3,7 +3,7 @@
 use crate::{
     OrchestratorError,
     core::{Build, Cores},
-    workers::{Workers, models},
+    workers::{Workers, default_model, models},
 };
 use orchestrator_admin::Admin;
 use orchestrator_assemble::{Assemble, Target};
@@ -104,6 +104,7 @@ impl Wiring {
             admin_token: admin_token(config)?.into(),
             control: Arc::new(move |request| admin.answer(&request)),
             models: self.models.clone(),
+            default_model: default_model(config),
         };
         let open = |lines| gateway.open(doors, lines);
         let cores = Cores::start(builds, &life, self.ledger, (addresses, self.logs), open)?;

@@ -96,38 +96,42 @@ fn probing(health: &Health) -> Probing {
     }
 }
 
-/// The models that clients may ask for: those that routes and workers name, else the workers by their own names.
+/// The models that clients may ask for: those that routes name, the stage's, and where a route serves all models those of
+/// its workers. Where none has a name there, the workers stand for them by their own.
 pub(crate) fn models(config: &Config) -> Vec<Listed> {
     let workers = config.workers_in_use();
     let listed = |id: &str, provider: &str| Listed {
         id: id.to_owned(),
         owned_by: provider.to_owned(),
     };
-    let mut models: Vec<Listed> = Vec::new();
+    let (mut models, mut stand_ins) = (Vec::new(), Vec::new());
     for route in config.routes().values() {
-        let provider = route
-            .workers()
-            .find_map(|name| workers.get(name))
-            .map(|worker| worker.provider);
-        let provider = provider.map_or("orchestrator", |provider| provider.as_str());
+        let workers = || route.workers().filter_map(|name| Some((name, workers.get(name)?)));
+        let provider = workers().map(|(_, worker)| worker.provider.as_str()).next();
+        let provider = provider.unwrap_or("orchestrator");
         let exact = route.models.iter().filter(|model| !model.ends_with('*'));
         models.extend(exact.map(|model| listed(model, provider)));
+        let usual = config.pipeline.stages.inference.model.iter();
+        let usual = usual.filter(|model| route.fit(model).is_some());
+        models.extend(usual.map(|model| listed(model, provider)));
         if route.models.iter().any(|model| model == "*") {
-            let usual = config.pipeline.stages.inference.model.iter();
-            models.extend(usual.map(|model| listed(model, provider)));
-            let workers = route.workers().filter_map(|name| workers.get(name));
-            models
-                .extend(workers.filter_map(|worker| Some(listed(worker.model.as_deref()?, worker.provider.as_str()))));
+            for (name, worker) in workers() {
+                let provider = worker.provider.as_str();
+                models.extend(worker.model.as_deref().map(|model| listed(model, provider)));
+                stand_ins.push(listed(name, provider));
+            }
         }
     }
     if models.is_empty() {
-        models.extend(
-            workers
-                .iter()
-                .map(|(name, worker)| listed(name, worker.provider.as_str())),
-        );
+        models = stand_ins;
     }
     let mut seen = BTreeSet::new();
     models.retain(|model| seen.insert(model.id.clone()));
     models
+}
+
+/// The model of a request that names none: the stage's, else the first that is listed.
+pub(crate) fn default_model(config: &Config) -> Option<Text> {
+    let stated = config.pipeline.stages.inference.model.as_deref().map(Text::from);
+    stated.or_else(|| models(config).first().map(|model| model.id.as_str().into()))
 }

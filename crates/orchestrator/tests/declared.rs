@@ -33,6 +33,15 @@ fn models(text: &str) -> String {
     models.collect::<Vec<_>>().join(", ")
 }
 
+/// A route of its own to the worker `fast`, for requests for such models.
+fn route(models: &str) -> String {
+    format!("[routes.\"{models}\"]\nmodels = [\"{models}\"]\nprimary = [\"fast\"]\n")
+}
+
+fn stage(model: &str) -> String {
+    format!("[pipeline.stages.inference]\nmodel = \"{model}\"\n")
+}
+
 #[test]
 fn the_models_are_those_of_the_stage_and_of_its_worker() {
     let worker = "[workers.w]\nprovider = \"ollama\"\n";
@@ -49,6 +58,57 @@ fn the_models_are_those_of_the_stage_and_of_its_worker() {
     ];
     for (text, expected) in cases {
         assert_eq!(models(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_models_are_those_that_routes_serve() {
+    let [gpt, o3, rest] = ["gpt-*", "o3", "*"].map(route);
+    let fast = "[workers.fast]\nprovider = \"vllm\"\n";
+    for (text, expected) in [
+        (format!("{gpt}{fast}"), ""),
+        (format!("{}{gpt}{fast}", stage("gpt-4")), "gpt-4 vllm"),
+        (format!("{gpt}{rest}{fast}"), "fast vllm"),
+        (format!("{}{o3}{rest}{fast}", stage("gpt-4")), "o3 vllm, gpt-4 vllm"),
+        (format!("{}{o3}{fast}", stage("o3")), "o3 vllm"),
+    ] {
+        assert_eq!(models(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_request_without_a_model_means_that_of_the_stage_else_the_first() {
+    let [gpt, o3, rest] = ["gpt-*", "o3", "*"].map(route);
+    let fast = "[workers.fast]\nprovider = \"echo\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let (file, body) = (
+        folder.path().join("r.json"),
+        r#"{"messages":[{"role":"user","content":"x"}]}"#,
+    );
+    std::fs::write(&file, body).unwrap();
+    for (text, expected) in [
+        (format!("{}{o3}{rest}{fast}", stage("gpt-4")), Some(("gpt-4", "*"))),
+        (format!("{o3}{rest}{fast}"), Some(("o3", "o3"))),
+        (format!("{}{o3}{gpt}{fast}", stage("gpt-4")), Some(("gpt-4", "gpt-*"))),
+        (format!("{gpt}{fast}"), None),
+    ] {
+        let answer = Program::start(&text).chat(body);
+        let told = Document::new(&text).ask(&["explain", "--request", file.to_str().unwrap()]);
+        match expected {
+            Some((model, route)) => {
+                let header = format!("x-orchestrator-model: {model}\r\n");
+                assert!(answer.contains(&header), "{text}{answer}");
+                assert_eq!(told.json()["route"], route, "{text}");
+            }
+            None => {
+                let missing = "You must provide a model parameter.";
+                assert!(
+                    answer.starts_with("HTTP/1.1 400") && answer.contains(missing),
+                    "{answer}"
+                );
+                assert!(told.stderr.contains(missing), "{told:?}");
+            }
+        }
     }
 }
 

@@ -20,10 +20,24 @@ impl Rules<'_> {
             );
             self.say(idle.help("name it in a route, or take it out"));
         }
+        self.usual_model();
         for (name, route) in &self.config.routes {
             self.route(&Path::of("routes").key(name), route);
         }
         self.ambiguous();
+    }
+
+    /// The model for requests that name none must be one that a route serves.
+    fn usual_model(&mut self) {
+        let Some(model) = &self.config.pipeline.stages.inference.model else {
+            return;
+        };
+        if self.config.routes.values().all(|route| route.fit(model).is_none()) {
+            let path = Path::of("pipeline.stages.inference.model");
+            let message = format!("no route serves `{model}`, so requests that name no model would fail");
+            let finding = Finding::error(&path, message);
+            self.say(finding.help("name one that a route serves, or add it to the `models` of a route"));
+        }
     }
 
     fn route(&mut self, path: &Path, route: &RouteConfig) {

@@ -130,6 +130,7 @@ impl Scene {
             registry: registry.clone(),
             control: Arc::new(told),
             models: ["test", "org/other"].map(listed).into(),
+            default_model: Some("test".into()),
         };
         let shares = gateway.open(parts, lines.on_cores(self.cores));
         shares.into_iter().for_each(|core| core.open(&lines.tasks));

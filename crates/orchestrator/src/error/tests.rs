@@ -256,6 +256,7 @@ fn cores(config: &Config, logs: Logs, life: &Life) -> Cores {
         admin_token: String::new().into(),
         control: Arc::new(|_| Default::default()),
         models: Vec::new(),
+        default_model: None,
     };
     let (config, line_ledger) = (config.clone(), ledger.clone());
     let build: Build = Box::new(move |tasks: Tasks| {

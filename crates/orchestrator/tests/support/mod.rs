@@ -186,8 +186,14 @@ impl Program {
 
     /// The status line, headers and body of an answer.
     pub(crate) fn complete(&self, prompt: &str) -> String {
-        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{prompt}"}}]}}"#);
-        answer(self.address, &post(&body))
+        self.chat(&format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":"{prompt}"}}]}}"#
+        ))
+    }
+
+    /// The same for a body as it is.
+    pub(crate) fn chat(&self, body: &str) -> String {
+        answer(self.address, &post(body))
     }
 
     /// What clients get from a path.

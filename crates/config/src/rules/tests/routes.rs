@@ -84,3 +84,19 @@ fn the_worker_of_the_stage_is_idle_beside_routes_that_do_not_name_it() {
     );
     says(routes, &expect![[r#""#]]);
 }
+
+#[test]
+fn the_model_of_the_stage_is_one_that_a_route_serves() {
+    let stage = "[pipeline.stages.inference]\nmodel = \"gpt-4\"\n";
+    let route = |model: &str| format!("[routes.r]\nmodels = [\"o3\", \"{model}\"]\nprimary = [\"echo\"]\n");
+    says(
+        &format!("{stage}{}", route("gpt-4o")),
+        &expect![
+            "error pipeline.stages.inference.model: no route serves `gpt-4`, so requests that name no model would fail"
+        ],
+    );
+    for model in ["gpt-4", "gpt-*", "*"] {
+        says(&format!("{stage}{}", route(model)), &expect![[r#""#]]);
+    }
+    says(stage, &expect![[r#""#]]);
+}

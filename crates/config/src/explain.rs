@@ -20,8 +20,8 @@ pub fn explain(config: &Config) -> String {
     rendered.unwrap_or_else(|error| error.to_string())
 }
 
-/// A configuration as data, with the worker that answers as `worker` and its own resilience in place. Secrets stand in it
-/// as references or not at all.
+/// A configuration as data, with the workers that routes name, also those that are known by their provider alone, and with
+/// the route that stands where the document has none. Secrets stand in it as references or not at all.
 pub fn effective(config: &Config) -> Value {
     let mut config = config.clone();
     config.workers = config.workers_in_use();

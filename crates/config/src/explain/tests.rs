@@ -35,7 +35,7 @@ fn the_doors_say_who_may_come_in() {
         "doors",
         &expect![[r#"
               Clients connect to http://127.0.0.1:8080, operators to http://127.0.0.1:8081.
-              Operators' metrics ask for a token; while that is empty, they are for this machine only.
+              `/metrics` and `/api/v1` ask for a token; while that is empty, loopback alone may read, and nobody change anything.
               Cores: 2, each with a whole line.
               At most 10000 requests are in flight and 20000 connections open.
               A request has a head of at most 65536 bytes, sent within 10000 ms, and a body of at most 33554432 bytes, sent within 60000 ms.
@@ -44,6 +44,13 @@ fn the_doors_say_who_may_come_in() {
               A WebSocket carries at most 1000 requests at once, which wait 5000 ms for its return.
               Web pages of the same host and of https://a.example may open one."#]],
     );
+}
+
+#[test]
+fn without_a_token_operators_may_read_alone() {
+    let words = explain(&Config::dev());
+    let told = "\n  Loopback alone may read `/metrics` and `/api/v1`, and nobody change anything: there is no token.\n";
+    assert!(words.contains(told), "{words}");
 }
 
 #[test]
@@ -267,13 +274,42 @@ fn routes_are_told_with_their_workers_and_limits() {
             Requests for gpt-*, o1 take the route `one`.
             It calls a, echo, then ollama, at last vllm; those of a tier by p2c_ewma, with weights a 3.
             A tier has at most 4 calls, 2 of them streams; then the next one is taken after 50 ms.
-            At most 9 requests run, all of them streams; the next is refused at once.
+            At most 9 requests run; the next is refused at once.
             Calls beyond a request's first are at most 20 % of the requests of 10 s, or 30 if that is more.
             Requests for * take the route `two`.
             It calls echo; those of a tier by p2c_ewma.
             When a tier is full the next one is taken after 7 ms.
             Calls beyond a request's first are at most 20 % of the requests of 10 s, or 30 if that is more."#]],
     );
+}
+
+#[test]
+fn a_route_tells_no_limit_but_its_own() {
+    for (limits, expected) in [
+        (
+            "soft_limit = 4",
+            "A tier has at most 4 calls; then the next one is taken.",
+        ),
+        (
+            "stream_soft_limit = 2",
+            "A tier has at most 2 calls that stream; then the next one is taken.",
+        ),
+        (
+            "stream_hard_limit = 3",
+            "At most 3 requests that stream run; the next is refused at once.",
+        ),
+        (
+            "hard_limit = 9\nstream_hard_limit = 3",
+            "At most 9 requests run, 3 of them streams; the next is refused at once.",
+        ),
+    ] {
+        let words = explain(&config(&format!("[routes.r]\nprimary = [\"echo\"]\n{limits}\n")));
+        let told = words
+            .lines()
+            .filter(|line| line.contains("; then the next") || line.contains("; the next"));
+        let told: Vec<&str> = told.map(str::trim).collect();
+        assert_eq!(told, [expected]);
+    }
 }
 
 #[test]

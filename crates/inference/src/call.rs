@@ -28,6 +28,8 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(1);
 const MAX_DESTINATION: usize = 256;
 /// The most that a stream may send before its first token, as chunks weigh: such chunks wait in memory.
 const MAX_BEFORE_TOKEN: usize = 4 << 20;
+/// The most that is read of the body of a sign of life, in bytes. Lists of models are long.
+const MAX_PROBE: usize = 4 << 20;
 /// How long the body of a sign of life is waited for.
 const PROBE_BODY: Duration = Duration::from_secs(1);
 /// The longest pause that a server can ask for.
@@ -119,7 +121,15 @@ impl Server {
             return Err(refused(status, None, None));
         }
         // Nobody needs the body, but one that has been read leaves its connection to the next call.
-        drop(timeout(PROBE_BODY, incoming.body.collect(MAX_ERROR)).await);
+        let (mut body, mut left) = (incoming.body, MAX_PROBE);
+        let reading = timeout(PROBE_BODY, async {
+            while left > 0
+                && let Ok(Some(bytes)) = body.arrived().await
+            {
+                left = left.saturating_sub(bytes.len());
+            }
+        });
+        drop(reading.await);
         Ok(())
     }
 

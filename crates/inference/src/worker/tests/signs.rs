@@ -103,6 +103,37 @@ async fn a_probe_leaves_its_connection_to_the_next_call_and_is_no_call() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_long_list_of_models_leaves_the_connection_too_but_no_endless_one() {
+    let mib = "x".repeat(1 << 20);
+    for (mibs, dialed) in [(1, 1), (3, 1), (5, 2)] {
+        let (wire, dial, mut peers) = pipes(2, 1 << 20);
+        let worker = over(wire, OpenAi, |_| {});
+        let [mut second, mut first] = [peers.remove(1), peers.remove(0)];
+        let server = async {
+            for _ in 0..2 {
+                first.hears().await;
+                first
+                    .may_say(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", mibs << 20))
+                    .await;
+                for _ in 0..mibs {
+                    first.may_say(&mib).await;
+                }
+                if dialed > 1 {
+                    return drop(second.answers("HTTP/1.1 204 None\r\n\r\n").await);
+                }
+            }
+        };
+        let probes = async {
+            for _ in 0..2 {
+                assert!(worker.probe().await.unwrap().is_ok());
+            }
+        };
+        soon(async { tokio::join!(probes, server) }).await;
+        assert_eq!(dial.dialed(), dialed, "{mibs} MiB");
+    }
+}
+
 #[tokio::test]
 async fn the_echo_has_nobody_to_ask() {
     let echo = spec(ProviderName::Echo, |_| {}).for_core(&|_| None).unwrap();

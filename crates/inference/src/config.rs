@@ -1,4 +1,4 @@
-//! Which worker answers, and how each worker is reached.
+//! The stage that calls workers, and how each worker is reached.
 
 mod health;
 
@@ -13,7 +13,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The worker that answers: the name of a `[workers]` section, or a provider with its usual environment variables.
+    /// The worker of all requests where there are no `[routes]`: the name of a `[workers]` section, or a provider with its
+    /// usual environment variables.
     #[schemars(length(min = 1))]
     pub worker: String,
     /// The model for requests that name none.

@@ -1,4 +1,4 @@
-//! Workers: the one that answers is there, and each can be built.
+//! Workers: each that is named is there, and each can be built.
 
 use super::Rules;
 use crate::{Finding, path::Path, shape::listed};

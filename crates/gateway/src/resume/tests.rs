@@ -42,3 +42,24 @@ async fn the_table_is_bounded() {
         [false, true, true]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_place_is_taken_over_once_or_given_back() {
+    let (table, ledger) = (Resumable::new(10), Ledger::generous());
+    let until = Instant::now() + Duration::from_secs(9);
+    let (_writer, listener) = answer(until, Priority::Normal, ledger.clone());
+    let _unknown = table.keep(id(1), ledger.enter().unwrap());
+    assert!(table.take(id(1)).is_none(), "nobody can come back to it");
+    table.remember(id(2), &listener.downgrade());
+    for is_taken in [true, false] {
+        let kept = table.keep(id(2), ledger.enter().unwrap());
+        let place = is_taken.then(|| table.take(id(2)).unwrap());
+        assert_eq!(table.take(id(2)).is_none(), is_taken);
+        assert_eq!(ledger.requests(), 1 + usize::from(is_taken));
+        drop(kept);
+        assert!(table.take(id(2)).is_none());
+        assert_eq!(ledger.requests(), 1 + usize::from(is_taken));
+        drop(place);
+        assert_eq!(ledger.requests(), 1);
+    }
+}

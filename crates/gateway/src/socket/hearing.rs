@@ -1,6 +1,6 @@
 //! One request on a WebSocket: what its client hears of it, frame by frame.
 
-use crate::call::Call;
+use crate::{call::Call, resume::Kept};
 use futures_util::Stream;
 use orchestrator_core::{Answer, Chunks, Failure, InFlight, Text};
 use orchestrator_stream::ws::{Frame, token};
@@ -167,6 +167,14 @@ impl Leavable {
 
     pub(super) fn id(&self) -> &Text {
         &self.id
+    }
+
+    /// Keeps the request's place for whoever comes back to its answer.
+    pub(super) fn keep_place(&mut self) -> Option<Kept> {
+        let hearing = self.hearing.as_mut()?;
+        let place = hearing.answer.unload()?;
+        let call = &hearing.call;
+        Some(call.door.shared.resumable.keep(call.arrival.id, place))
     }
 
     /// Leaves the answer now. The stream ends.

@@ -14,6 +14,7 @@ use crate::{
     io::{Link, is_slow_consumer, is_slow_sender},
     life::Stage,
     options::Options,
+    resume::Kept,
 };
 use bytes::Bytes;
 use futures_util::{
@@ -194,11 +195,13 @@ impl Session {
         if self.running.is_empty() {
             return;
         }
-        let window = Duration::from_millis(self.door.config().resume_window_ms);
-        let mut life = self.door.life().clone();
-        self.door.tasks.clone().spawn(async move {
+        let Session { door, mut hearings, .. } = self;
+        let places: Vec<Kept> = hearings.iter_mut().filter_map(Leavable::keep_place).collect();
+        let window = Duration::from_millis(door.config().resume_window_ms);
+        let mut life = door.life().clone();
+        door.tasks.spawn(async move {
             life.reached_within(Stage::Over, window).await;
-            drop(self);
+            drop((hearings, places));
         });
     }
 
@@ -259,7 +262,8 @@ impl Session {
     fn resume(&mut self, resume: Resume) -> Result<(), Failure> {
         self.may_start(&resume.id)?;
         let answer = self.door.shared.resumable.find(resume.request_id)?;
-        let place = self.door.enter()?;
+        let kept = self.door.shared.resumable.take(resume.request_id);
+        let place = kept.map_or_else(|| self.door.enter(), Ok)?;
         let until = Instant::now()
             .checked_add(self.defaults.timeout)
             .unwrap_or_else(Instant::now);

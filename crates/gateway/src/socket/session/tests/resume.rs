@@ -264,12 +264,37 @@ async fn who_goes_on_is_in_flight_as_long_as_it_hears() {
     client.resume("again", &request_id, Some(0)).await;
     client.accepted().await;
     let in_flight = || doors.lines.ledger.requests();
-    assert_eq!(in_flight(), 2, "its first socket may still come back");
+    assert_eq!(in_flight(), 1, "in the place that its first socket kept for it");
     sleep(Duration::from_secs(10)).await;
     assert_eq!(in_flight(), 1, "so that a drain waits for it");
     assert_eq!(text_of(&client.hear_all().await), "b");
     client.close().await;
     assert_eq!(in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_finds_its_place_though_as_many_are_in_flight_as_may_be() {
+    let doors = Doors::before(paced()).admitting(1);
+    let (request_id, first) = break_off(&doors, 1).await;
+    let mut client = Client::connect(&doors).await;
+    client.submit("another", "y").await;
+    assert_eq!(
+        client.refused().await.0,
+        "server_is_overloaded",
+        "it is kept for the answer"
+    );
+    for index in 1..3 {
+        client.resume("c", &request_id, Some(index - 1)).await;
+        client.accepted().await;
+        assert_eq!(client.hear().await["seq"], index);
+        client = Client::connect(&doors).await;
+    }
+    assert_eq!(
+        text_of(&first) + &text_of(&go_on(&doors, &request_id, Some(0)).await),
+        "t0 t1 t2 t3 "
+    );
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(doors.lines.ledger.requests(), 0);
 }
 
 #[tokio::test(start_paused = true)]

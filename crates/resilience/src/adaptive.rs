@@ -51,13 +51,19 @@ impl Adaptive {
     }
 
     /// Calls that may run at once.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "from 1 to a count"
-    )]
     pub(crate) fn limit(&self) -> usize {
-        self.limit as usize
+        whole(self.limit)
+    }
+
+    /// What the limit never exceeds.
+    pub(crate) fn max(&self) -> usize {
+        whole(self.max)
+    }
+
+    /// Changes what the limit never exceeds. A limit beyond falls at once; one below grows as calls allow it.
+    pub(crate) fn bound(&mut self, max: usize, now: Instant) {
+        self.max = real(max.max(1));
+        self.set(self.limit, now);
     }
 
     /// A call that began at `began`, as one of at most `in_flight`, has waited this long for its first token.
@@ -115,6 +121,15 @@ impl Adaptive {
 #[expect(clippy::cast_precision_loss, reason = "counts of calls are far below 2^52")]
 fn real(count: usize) -> f64 {
     count as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "from 1 to a count"
+)]
+fn whole(limit: f64) -> usize {
+    limit as usize
 }
 
 #[cfg(test)]

@@ -108,6 +108,25 @@ impl Guard {
         &self.0.slots
     }
 
+    /// Calls that the worker takes at once; where its slots adapt, the most that they ever are.
+    pub fn max_concurrent(&self) -> usize {
+        let adaptive = self.0.machines.lock().adaptive.as_ref().map(Adaptive::max);
+        adaptive.unwrap_or_else(|| self.0.slots.max())
+    }
+
+    /// Changes how many calls the worker takes at once, at least one. Those that run go on; where they are more than that,
+    /// none is let through until enough have ended.
+    pub fn set_max_concurrent(&self, max: usize) {
+        let (max, mut machines) = (max.max(1), self.0.machines.lock());
+        match &mut machines.adaptive {
+            None => self.0.slots.resize(max),
+            Some(adaptive) => {
+                adaptive.bound(max, Instant::now());
+                self.0.slots.resize(adaptive.limit());
+            }
+        }
+    }
+
     /// The state of its breaker. Looking changes nothing, here and below.
     pub fn state(&self) -> State {
         self.0.machines.lock().breaker.state(Instant::now())

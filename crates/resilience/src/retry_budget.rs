@@ -11,15 +11,15 @@ const BUCKETS: u64 = 10;
 /// The retry budget of one route, shared by all cores.
 #[derive(Debug)]
 pub struct RetryBudget {
-    percent: u32,
-    min: u32,
     base: Instant,
     tally: Mutex<Tally>,
 }
 
-/// What happened in the last ten seconds, by second.
-#[derive(Clone, Debug, Default)]
+/// What may be spent, and what happened in the last ten seconds, by second.
+#[derive(Clone, Debug)]
 struct Tally {
+    percent: u32,
+    min: u32,
     buckets: [Bucket; BUCKETS as usize],
 }
 
@@ -37,11 +37,19 @@ impl RetryBudget {
     /// A budget of `percent` of the requests, and `min` calls in any case.
     pub fn new(percent: u32, min: u32) -> Self {
         RetryBudget {
-            percent,
-            min,
             base: Instant::now(),
-            tally: Mutex::default(),
+            tally: Mutex::new(Tally {
+                percent,
+                min,
+                buckets: Default::default(),
+            }),
         }
+    }
+
+    /// Changes the budget to `percent` of the requests, and `min` calls in any case. What was spent stays spent.
+    pub fn change(&self, percent: u32, min: u32) {
+        let mut tally = self.tally.lock();
+        (tally.percent, tally.min) = (percent, min);
     }
 
     /// A request has come.
@@ -54,7 +62,7 @@ impl RetryBudget {
     /// Spends one call beyond a request's first, if the budget has one left.
     pub fn try_spend(&self, now: Instant) -> bool {
         let (mut tally, second) = (self.tally.lock(), self.second(now));
-        if self.left_of(&tally, second) == 0 {
+        if tally.left(second) == 0 {
             return false;
         }
         tally
@@ -65,13 +73,7 @@ impl RetryBudget {
 
     /// Calls that may still be spent now. Looking changes nothing.
     pub fn left(&self, now: Instant) -> u64 {
-        self.left_of(&self.tally.lock(), self.second(now))
-    }
-
-    fn left_of(&self, tally: &Tally, second: u64) -> u64 {
-        let (requests, spent) = tally.sums(second);
-        let share = requests.saturating_mul(u64::from(self.percent)) / 100;
-        share.max(u64::from(self.min)).saturating_sub(spent)
+        self.tally.lock().left(self.second(now))
     }
 
     fn second(&self, now: Instant) -> u64 {
@@ -82,6 +84,13 @@ impl RetryBudget {
 // === impl Tally ===
 
 impl Tally {
+    /// Calls that may be spent in this second.
+    fn left(&self, second: u64) -> u64 {
+        let (requests, spent) = self.sums(second);
+        let share = requests.saturating_mul(u64::from(self.percent)) / 100;
+        share.max(u64::from(self.min)).saturating_sub(spent)
+    }
+
     /// The bucket of this second, emptied if it has counted an older one.
     fn bucket(&mut self, second: u64) -> Option<&mut Bucket> {
         let place = usize::try_from(second % BUCKETS).ok()?;

@@ -42,7 +42,7 @@ impl Slots {
 
     /// Changes how many there are. What is under way goes on; where there are fewer slots than that, nobody is let through
     /// until enough have ended.
-    pub(crate) fn resize(&self, max: usize) {
+    pub fn resize(&self, max: usize) {
         self.0.max.store(max, SeqCst);
     }
 

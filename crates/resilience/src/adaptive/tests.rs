@@ -51,6 +51,23 @@ fn it_begins_at_one_and_doubles_until_a_call_is_slow() {
 }
 
 #[test]
+fn a_bound_that_is_changed_holds_at_once_and_is_grown_into_again() {
+    let mut world = World::new(64, 1_000);
+    assert_eq!((world.full(8), world.adaptive.max()), (64, 64));
+    world.adaptive.bound(10, world.now);
+    assert_eq!((world.adaptive.limit(), world.full(8)), (10, 10));
+    world.adaptive.bound(40, world.now);
+    assert_eq!(
+        world.adaptive.limit(),
+        10,
+        "more is allowed, and not yet known to be good"
+    );
+    assert_eq!(world.full(8), 40);
+    world.adaptive.bound(0, world.now);
+    assert_eq!((world.adaptive.limit(), world.adaptive.max()), (1, 1));
+}
+
+#[test]
 fn under_load_it_finds_what_the_worker_takes() {
     for capacity in [1, 4, 10, 40, 100] {
         let mut world = World::new(1_000, capacity);

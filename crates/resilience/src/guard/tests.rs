@@ -1,6 +1,7 @@
 mod passes;
 mod permits;
 mod silence;
+mod sizes;
 mod timelines;
 
 use super::*;

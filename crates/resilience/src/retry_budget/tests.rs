@@ -84,6 +84,18 @@ fn in_an_outage_the_calls_grow_by_the_share_and_not_to_a_multiple() {
 }
 
 #[test]
+fn a_budget_that_is_changed_counts_what_was_spent_before() {
+    let budget = RetryBudget::new(0, 10);
+    (0..100).for_each(|_| budget.request(at(&budget, 0)));
+    assert_eq!((0..6).filter(|_| budget.try_spend(at(&budget, 1))).count(), 6);
+    for (percent, min, left) in [(0, 8, 2), (0, 5, 0), (20, 5, 14), (0, 0, 0), (6, 0, 0), (7, 0, 1)] {
+        budget.change(percent, min);
+        assert_eq!(budget.left(at(&budget, 2)), left, "{percent} % or {min}");
+    }
+    assert_eq!(spend_all(&budget, at(&budget, 3)), 1);
+}
+
+#[test]
 fn racers_spend_no_more_than_there_is() {
     let (budget, spent) = (RetryBudget::new(10, 0), AtomicU64::new(0));
     let racer = || {

@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(crate) struct Route<'a> {
     name: &'a str,
-    models: &'a [String],
+    models: Vec<String>,
     tiers: Tiers<Vec<Seat<'a>>>,
     balance: &'static str,
     limits: Limits,
@@ -51,14 +51,14 @@ impl<'a> From<&'a orchestrator_routing::Route> for Route<'a> {
         let [primary, secondary, backup] = route.calls();
         Route {
             name: route.name(),
-            models: &config.models,
+            models: config.models.clone(),
             tiers: Tiers {
-                primary: seats(route, Tier::Primary),
-                secondary: seats(route, Tier::Secondary),
-                backup: seats(route, Tier::Backup),
+                primary: seats(route, Tier::Primary, &config),
+                secondary: seats(route, Tier::Secondary, &config),
+                backup: seats(route, Tier::Backup, &config),
             },
             balance: config.balance.as_str(),
-            limits: config.into(),
+            limits: (&*config).into(),
             running: Tiers {
                 primary,
                 secondary,
@@ -84,12 +84,12 @@ impl From<&RouteConfig> for Limits {
 }
 
 /// The workers of a tier.
-fn seats(route: &orchestrator_routing::Route, tier: Tier) -> Vec<Seat<'_>> {
+fn seats<'a>(route: &'a orchestrator_routing::Route, tier: Tier, config: &RouteConfig) -> Vec<Seat<'a>> {
     let members = route.members(tier);
     members
         .map(|member| Seat {
             worker: member.name(),
-            weight: route.config().weight(member.name()),
+            weight: config.weight(member.name()),
         })
         .collect()
 }

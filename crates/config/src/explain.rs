@@ -23,10 +23,7 @@ pub fn explain(config: &Config) -> String {
 /// A configuration as data, with the workers that routes name, also those that are known by their provider alone, and with
 /// the route that stands where the document has none. Secrets stand in it as references or not at all.
 pub fn effective(config: &Config) -> Value {
-    let mut config = config.clone();
-    config.workers = config.workers_in_use();
-    config.routes = config.routes();
-    let mut value = serde_json::to_value(config).unwrap_or_default();
+    let mut value = serde_json::to_value(config.in_full()).unwrap_or_default();
     if let Some(shape) = Shape::of(&schema()) {
         hide(&mut value, shape);
     }

@@ -89,6 +89,16 @@ impl Config {
         Config::default()
     }
 
+    /// The configuration with all that it implies: the workers that routes name and no others, and the routes.
+    #[must_use]
+    pub fn in_full(&self) -> Config {
+        Config {
+            workers: self.workers_in_use(),
+            routes: self.routes(),
+            ..self.clone()
+        }
+    }
+
     /// The routes; where the document has none, one for every model to the worker of the stage. That of the reduced mode,
     /// which no request asks for, is the last.
     pub fn routes(&self) -> IndexMap<String, RouteConfig> {
@@ -106,7 +116,7 @@ impl Config {
                 primary: self.degradation.reduced.workers.clone(),
                 ..RouteConfig::default()
             };
-            routes.insert(Step::Reduced.as_str().to_owned(), reduced);
+            routes.entry(Step::Reduced.as_str().to_owned()).or_insert(reduced);
         }
         routes
     }

@@ -11,19 +11,24 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 /// Checks a configuration whose every field is right by itself.
 pub(crate) fn check(config: &Config, document: &Document<'_>, environment: &Environment) -> Vec<Finding> {
-    let mut rules = Rules {
-        config,
-        document,
-        environment,
-        findings: Vec::new(),
-    };
+    let mut rules = Rules::new(config, document, environment);
     rules.secret(&Path::of("server.admin_token"), &config.server.admin_token);
     rules.addresses();
     rules.limits();
+    rules.pools();
     rules.routes();
     rules.degradation();
     rules.workers();
     rules.parts();
+    rules.findings
+}
+
+/// Checks those rules that a setting can break which may change while the program works. Asks nothing of the machine.
+pub(crate) fn check_live(config: &Config, document: &Document<'_>) -> Vec<Finding> {
+    let nothing = Environment::default();
+    let mut rules = Rules::new(config, document, &nothing);
+    rules.pools();
+    rules.routes();
     rules.findings
 }
 
@@ -36,6 +41,17 @@ struct Rules<'a> {
 }
 
 // === impl Rules ===
+
+impl<'a> Rules<'a> {
+    fn new(config: &'a Config, document: &'a Document<'a>, environment: &'a Environment) -> Self {
+        Rules {
+            config,
+            document,
+            environment,
+            findings: Vec::new(),
+        }
+    }
+}
 
 impl Rules<'_> {
     fn say(&mut self, finding: Finding) {
@@ -118,6 +134,13 @@ impl Rules<'_> {
             let idle = Finding::warning(&Path::of("pipeline.lanes.capacity"), message);
             self.say(idle.help("lower it, or let more requests in"));
         }
+    }
+
+    fn pools(&mut self) {
+        let pools = &self.config.pools;
+        let ceiling = ("ceiling", pools.ceiling as u64);
+        self.order(&Path::of("pools"), ("fast", pools.fast as u64), ceiling);
+        self.order(&Path::of("pools"), ("slow", pools.slow as u64), ceiling);
     }
 
     fn resilience(&mut self, table: &Path, config: &orchestrator_resilience::Config) {

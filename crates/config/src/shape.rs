@@ -137,6 +137,11 @@ impl<'a> Shape<'a> {
         self.0.get("format").is_some_and(|format| format == "secret")
     }
 
+    /// Whether it may be changed while the program works.
+    pub(crate) fn is_live(self) -> bool {
+        self.0.get("x-live").is_some_and(|live| *live == true)
+    }
+
     pub(crate) fn pattern(self) -> Option<&'a str> {
         self.0.get("pattern")?.as_str()
     }

@@ -69,7 +69,7 @@ fn every_keyword_is_one_that_the_check_obeys() {
     keywords_of(&schema_json(), &mut keywords);
     expect![
         "$id $schema additionalProperties const default description format items maxItems maxLength maximum minItems minLength \
-         minimum oneOf pattern properties required title type"
+         minimum oneOf pattern properties required title type x-live"
     ]
     .assert_eq(&keywords.into_iter().collect::<Vec<_>>().join(" "));
 }

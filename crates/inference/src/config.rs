@@ -53,7 +53,7 @@ pub struct WorkerConfig {
     pub model: Option<String>,
     /// Calls that it takes at once, over all cores.
     #[serde(default = "WorkerConfig::default_max_concurrent")]
-    #[schemars(range(min = 1, max = 100_000))]
+    #[schemars(range(min = 1, max = 100_000), extend("x-live" = true))]
     pub max_concurrent: usize,
     /// The pool of `[pools]` that its calls count against as well; by default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

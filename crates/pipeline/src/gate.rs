@@ -68,6 +68,12 @@ impl Gate {
         self.0.rooms.lock().waiting(priority)
     }
 
+    /// Lets those on who wait, as far as there is room, which nobody gave back: a limit was raised.
+    pub fn look_again(&self) {
+        let lanes = self.0.lanes.load();
+        self.serve_all(&mut self.0.rooms.lock(), &lanes);
+    }
+
     /// What it lets requests on to.
     pub(crate) fn capacity(&self) -> &dyn Capacity {
         &*self.0.capacity
@@ -170,8 +176,13 @@ impl Gate {
         let lanes = self.0.lanes.load();
         let mut rooms = self.0.rooms.lock();
         rooms.held(room, held);
+        self.serve_all(&mut rooms, &lanes);
+    }
+
+    /// Calls those who wait in any room as long as there are credits.
+    fn serve_all(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, lanes: &LanesConfig) {
         for room in rooms.occupied() {
-            self.serve(&mut rooms, room, &lanes);
+            self.serve(rooms, room, lanes);
         }
     }
 }

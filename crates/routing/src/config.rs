@@ -1,4 +1,6 @@
 //! What a route is: which requests take it, which workers it may call, and within which limits.
+//!
+//! What the schema marks with `x-live` may be changed while the program works; the rest is read once.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,34 +26,35 @@ pub struct RouteConfig {
     #[schemars(length(max = 10_000))]
     pub backup: Vec<String>,
     /// How a tier's calls are spread over its workers.
+    #[schemars(extend("x-live" = true))]
     pub balance: Balance,
     /// How much more than another a worker is given, by its name; 1 for those not named.
-    #[schemars(with = "BTreeMap<String, Weight>")]
+    #[schemars(with = "BTreeMap<String, Weight>", extend("x-live" = true))]
     pub weights: BTreeMap<String, u32>,
     /// Calls on one tier above which the next one is taken; unset, only the workers' own limits hold.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-live" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soft_limit: Option<usize>,
     /// Calls on all tiers above which requests are refused at once.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-live" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hard_limit: Option<usize>,
     /// As `soft_limit`, of calls that stream alone.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-live" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_soft_limit: Option<usize>,
     /// As `hard_limit`, of calls that stream alone.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-live" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_hard_limit: Option<usize>,
     /// How long a request waits for room on a tier before it goes on to the next, in milliseconds.
-    #[schemars(range(min = 0, max = 600_000))]
+    #[schemars(range(min = 0, max = 600_000), extend("x-live" = true))]
     pub overflow_after_ms: u64,
     /// Calls beyond a request's first that the route makes, as a percentage of its requests in the last 10 seconds.
-    #[schemars(range(min = 0, max = 1_000))]
+    #[schemars(range(min = 0, max = 1_000), extend("x-live" = true))]
     pub retry_budget_percent: u32,
     /// Calls beyond a request's first that the route may make in 10 seconds, however few its requests are.
-    #[schemars(range(min = 0, max = 100_000))]
+    #[schemars(range(min = 0, max = 100_000), extend("x-live" = true))]
     pub retry_budget_min: u32,
 }
 
@@ -72,16 +75,19 @@ pub enum Balance {
     ConsistentHash,
 }
 
-/// Calls that the workers of a class make at once, together.
+/// How many calls the workers of a class make at once, together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pools {
     /// Calls of all workers with `pool = "fast"`.
-    #[schemars(range(min = 1, max = 100_000))]
+    #[schemars(range(min = 1, max = 100_000), extend("x-live" = true))]
     pub fast: usize,
     /// Calls of all workers with `pool = "slow"`.
-    #[schemars(range(min = 1, max = 100_000))]
+    #[schemars(range(min = 1, max = 100_000), extend("x-live" = true))]
     pub slow: usize,
+    /// The most that either may be, so that no slip of the hand makes it too many.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub ceiling: usize,
 }
 
 /// How well a route's patterns fit a model's name. The greater one is the closer one.
@@ -104,11 +110,6 @@ struct Weight(
 // === impl RouteConfig ===
 
 impl RouteConfig {
-    /// How well the route fits a request for `model`: by the closest of its patterns; `None` if by none.
-    pub fn fit(&self, model: &str) -> Option<Fit> {
-        self.models.iter().filter_map(|pattern| Fit::of(pattern, model)).max()
-    }
-
     /// The workers of all tiers, the first tier first.
     pub fn workers(&self) -> impl Iterator<Item = &String> {
         self.primary.iter().chain(&self.secondary).chain(&self.backup)
@@ -169,13 +170,22 @@ impl Balance {
 
 impl Default for Pools {
     fn default() -> Self {
-        Pools { fast: 100, slow: 100 }
+        Pools {
+            fast: 100,
+            slow: 100,
+            ceiling: 1_000,
+        }
     }
 }
 
 // === impl Fit ===
 
 impl Fit {
+    /// How well the closest of these patterns fits a request for `model`; `None` if none does.
+    pub fn best(patterns: &[String], model: &str) -> Option<Fit> {
+        patterns.iter().filter_map(|pattern| Fit::of(pattern, model)).max()
+    }
+
     fn of(pattern: &str, model: &str) -> Option<Fit> {
         match pattern.strip_suffix('*') {
             Some(beginning) => model.starts_with(beginning).then_some(Fit::Prefix(beginning.len())),

@@ -108,9 +108,11 @@ impl<'a> Course<'a> {
     /// What is left of the wait by which a costlier tier is spared, when the plan has only such ones because others are full.
     fn spared(&self, plan: &Plan) -> Option<Duration> {
         let first = plan.candidates.first()?;
-        let overflow = Duration::from_millis(self.route.config.overflow_after_ms);
-        let left = overflow.checked_sub(self.began.elapsed())?;
-        (first.reason.is_overflow() && self.attempts.made() == 0 && !left.is_zero()).then_some(left)
+        if !first.reason.is_overflow() || self.attempts.made() > 0 {
+            return None;
+        }
+        let left = self.route.overflow_after().checked_sub(self.began.elapsed())?;
+        (!left.is_zero()).then_some(left)
     }
 
     /// Calls the workers of a plan, one after the other.

@@ -1,6 +1,7 @@
 //! How many requests and calls of a route are under way: counts with limits, each given back by dropping what stands for
 //! it.
 
+use crate::RouteConfig;
 use orchestrator_resilience::{Slot, Slots};
 
 /// Things under way, and those of them that stream. A stream counts in both.
@@ -34,6 +35,17 @@ impl Load {
         }
     }
 
+    /// Changes how many may be under way. Those that are go on.
+    pub(crate) fn change(&self, most: Limit) {
+        self.all.resize(most.all);
+        self.streams.resize(most.streams);
+    }
+
+    /// Whether those that stream have a limit of their own.
+    pub(crate) fn bounds_streams(&self) -> bool {
+        self.streams.max() != usize::MAX
+    }
+
     /// How many are under way.
     pub(crate) fn all(&self) -> usize {
         self.all.taken()
@@ -64,7 +76,17 @@ impl Load {
 // === impl Limit ===
 
 impl Limit {
-    pub(crate) fn new(all: Option<usize>, streams: Option<usize>) -> Self {
+    /// Of the calls on one tier of a route.
+    pub(crate) fn soft(route: &RouteConfig) -> Self {
+        Limit::new(route.soft_limit, route.stream_soft_limit)
+    }
+
+    /// Of all that a route has under way.
+    pub(crate) fn hard(route: &RouteConfig) -> Self {
+        Limit::new(route.hard_limit, route.stream_hard_limit)
+    }
+
+    fn new(all: Option<usize>, streams: Option<usize>) -> Self {
         Limit {
             all: all.unwrap_or(usize::MAX),
             streams: streams.unwrap_or(usize::MAX),

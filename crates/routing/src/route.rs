@@ -1,10 +1,12 @@
 //! A route at work: its workers by tier, what runs on each, and what is left of its budget. All cores share it.
 
 use crate::{
-    Ask, Member, Plan, RouteConfig, View,
+    Ask, Fit, Member, Plan, RouteConfig, View,
     load::{Counted, Limit, Load},
     metrics::RouteMetrics,
-    plan, stable_hash,
+    plan,
+    settings::{InForce, Settings},
+    stable_hash,
 };
 use orchestrator_core::{Request, Tier};
 use orchestrator_resilience::{Config, RetryBudget, State};
@@ -22,11 +24,15 @@ use tokio::time::Instant;
 /// How often a route whose breakers are all open sends a request after all.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
+/// The weight where none is asked for.
+const EVEN: u32 = 1;
+
 /// A route. Reading it changes nothing.
 #[derive(Debug)]
 pub struct Route {
     pub(crate) name: Arc<str>,
-    pub(crate) config: RouteConfig,
+    models: Vec<String>,
+    settings: InForce,
     /// Primary, secondary, backup.
     tiers: [Vec<Seat>; 3],
     /// Requests that the gate has let on.
@@ -34,7 +40,7 @@ pub struct Route {
     /// Calls by tier.
     calls: [Load; 3],
     turn: AtomicU64,
-    budget: Mutex<RetryBudget>,
+    budget: RetryBudget,
     probed: Mutex<Option<Instant>>,
     resilience: Config,
     pub(crate) metrics: RouteMetrics,
@@ -44,7 +50,6 @@ pub struct Route {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) index: usize,
-    pub(crate) weight: u32,
     pub(crate) member: Arc<Member>,
 }
 
@@ -52,20 +57,20 @@ pub(crate) struct Seat {
 
 impl Route {
     pub(crate) fn new(name: &str, config: RouteConfig, tiers: [Vec<Seat>; 3], metrics: RouteMetrics) -> Self {
-        let soft = Limit::new(config.soft_limit, config.stream_soft_limit);
-        let hard = Limit::new(config.hard_limit, config.stream_hard_limit);
+        let (soft, hard) = (Limit::soft(&config), Limit::hard(&config));
         let first = tiers.iter().flatten().next();
         Route {
             name: name.into(),
             requests: Load::new(hard),
             calls: [Load::new(soft), Load::new(soft), Load::new(soft)],
             turn: AtomicU64::new(0),
-            budget: Mutex::new(RetryBudget::new(config.retry_budget_percent, config.retry_budget_min)),
+            budget: RetryBudget::new(config.retry_budget_percent, config.retry_budget_min),
             probed: Mutex::new(None),
             resilience: first
                 .map(|seat| seat.member.guard().config().clone())
                 .unwrap_or_default(),
-            config,
+            models: config.models.clone(),
+            settings: InForce::new(config),
             tiers,
             metrics,
         }
@@ -76,9 +81,41 @@ impl Route {
         &self.name
     }
 
-    /// What was declared of it.
-    pub fn config(&self) -> &RouteConfig {
-        &self.config
+    /// What is in force of its configuration.
+    pub fn config(&self) -> Arc<RouteConfig> {
+        self.settings.load().config.clone()
+    }
+
+    /// Obeys `config` from the next request on, but for the models and workers, which stay as they are. Where more runs than
+    /// a lower limit allows, it goes on, and nothing is let through until enough has ended. [`Routes::look_again`] calls
+    /// those who wait for what this makes room for.
+    ///
+    /// [`Routes::look_again`]: crate::Routes::look_again
+    pub fn change(&self, config: RouteConfig) {
+        let config = self.settings.change(config);
+        self.requests.change(Limit::hard(&config));
+        self.calls.iter().for_each(|calls| calls.change(Limit::soft(&config)));
+        self.budget.change(config.retry_budget_percent, config.retry_budget_min);
+    }
+
+    /// How well it fits a request for `model`; `None` if it does not.
+    pub(crate) fn fit(&self, model: &str) -> Option<Fit> {
+        Fit::best(&self.models, model)
+    }
+
+    /// The first of the patterns that another route serves, too.
+    pub(crate) fn shared_model<'a>(&self, models: &'a [String]) -> Option<&'a String> {
+        models.iter().find(|model| self.models.contains(model))
+    }
+
+    /// Whether streams have limits of their own.
+    pub(crate) fn bounds_streams(&self) -> bool {
+        self.requests.bounds_streams() || self.calls.iter().any(Load::bounds_streams)
+    }
+
+    /// How long a request waits for room on a tier before it goes on to a costlier one.
+    pub(crate) fn overflow_after(&self) -> Duration {
+        Duration::from_millis(self.settings.load().config.overflow_after_ms)
     }
 
     /// The workers of one of its tiers.
@@ -109,10 +146,8 @@ impl Route {
     }
 
     fn plan_at(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
-        let views = self
-            .tiers
-            .each_ref()
-            .map(|seats| self.views(seats, request.stream, now));
+        let settings = self.settings.load();
+        let views = self.views(&settings, request.stream, now);
         let ask = Ask {
             session: request.session.as_deref().map(stable_hash),
             seed: seed(request),
@@ -120,12 +155,17 @@ impl Route {
             deadline_left,
             soft_left: self.calls.each_ref().map(|calls| calls.left(request.stream)),
         };
-        plan(views.each_ref().map(Vec::as_slice), self.config.balance, &ask)
+        plan(views.each_ref().map(Vec::as_slice), settings.config.balance, &ask)
     }
 
-    fn views(&self, seats: &[Seat], is_stream: bool, now: Instant) -> Vec<View> {
-        let view = |seat: &Seat| seat.member.view((seat.index, seat.weight), is_stream, now);
-        seats.iter().map(view).collect()
+    fn views(&self, settings: &Settings, is_stream: bool, now: Instant) -> [Vec<View>; 3] {
+        let mut weights = settings.weights.iter();
+        self.tiers.each_ref().map(|seats| {
+            let seats = seats.iter().zip(weights.next().into_iter().flatten());
+            seats
+                .map(|(seat, weight)| seat.member.view((seat.index, *weight), is_stream, now))
+                .collect()
+        })
     }
 
     /// Counts a call on a tier, if its soft limit allows one more.
@@ -168,17 +208,17 @@ impl Route {
 
     /// Calls beyond a request's first that may still be made.
     pub fn retries_left(&self, now: Instant) -> u64 {
-        self.budget.lock().left(now)
+        self.budget.left(now)
     }
 
     /// A request begins.
     pub(crate) fn begin(&self, now: Instant) {
-        self.budget.lock().request(now);
+        self.budget.request(now);
     }
 
     /// Whether the route may make one more call beyond a request's first.
     pub(crate) fn may_retry(&self, now: Instant) -> bool {
-        self.budget.lock().try_spend(now)
+        self.budget.try_spend(now)
     }
 
     /// Whether it is time to send one request to a worker that is left alone, since all are.
@@ -199,7 +239,7 @@ impl Route {
             let soft = calls.left(is_stream);
             let (mut here, mut here_spared) = (0_usize, 0_usize);
             for seat in seats {
-                let view = seat.member.view((seat.index, seat.weight), is_stream, now);
+                let view = seat.member.view((seat.index, EVEN), is_stream, now);
                 let sum = match Standing::of(&view) {
                     Standing::Usable => {
                         free.get_or_insert(0_usize);

@@ -14,25 +14,13 @@ use tokio::{sync::Notify, time::Instant};
 #[derive(Debug)]
 pub struct Routes {
     routes: Vec<Arc<Route>>,
-    rooms: Vec<Room>,
     /// Requests of a route that may be on their way to its workers beyond their free slots.
     head_start: usize,
     freed: Notify,
 }
 
-/// Those of a route who wait together. Where streams have limits of their own they wait apart.
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    route: usize,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Any,
-    Whole,
-    Stream,
-}
+/// Rooms of a route: one for all, and one for streams that wait apart, while they have limits of their own.
+const ROOMS: usize = 2;
 
 // === impl Routes ===
 
@@ -57,7 +45,6 @@ impl Routes {
             built.push(Arc::new(Route::new(name, config, tiers, metrics.route(name))));
         }
         let routes = Arc::new(Routes {
-            rooms: rooms(&built),
             routes: built,
             head_start,
             freed: Notify::new(),
@@ -70,7 +57,7 @@ impl Routes {
     pub(crate) fn of(&self, request: &Request) -> Result<(usize, &Arc<Route>), Failure> {
         let mut best: Option<(Fit, usize, &Arc<Route>)> = None;
         for (index, route) in self.routes.iter().enumerate() {
-            let Some(fit) = route.config.fit(&request.model) else {
+            let Some(fit) = route.fit(&request.model) else {
                 continue;
             };
             if best.is_none_or(|(known, ..)| fit > known) {
@@ -109,6 +96,11 @@ impl Routes {
         seats.map(|seat| (seat.index, seat.member.clone())).collect()
     }
 
+    /// Calls those who wait for a call to be over, since there may be room for them without: a limit was raised.
+    pub fn look_again(&self) {
+        self.freed.notify_waiters();
+    }
+
     /// A call of some route is over.
     pub(crate) fn freed(&self) -> &Notify {
         &self.freed
@@ -117,21 +109,19 @@ impl Routes {
 
 impl Capacity for Routes {
     fn rooms(&self) -> usize {
-        self.rooms.len()
+        self.routes.len().saturating_mul(ROOMS)
     }
 
     fn room(&self, request: &Request) -> Result<usize, Failure> {
-        let (route, _) = self.of(request)?;
-        let is_theirs = |room: &Room| room.route == route && room.kind.takes(request.stream);
-        let room = self.rooms.iter().position(is_theirs);
-        room.ok_or_else(|| Failure::new(Code::Internal, "The route has no waiting room."))
+        let (index, route) = self.of(request)?;
+        let is_apart = request.stream && route.bounds_streams();
+        Ok(index.saturating_mul(ROOMS).saturating_add(is_apart.into()))
     }
 
     fn admit(&self, room: usize) -> Admission {
-        let Some((route, kind)) = self.at(room) else {
+        let Some((route, is_stream)) = self.at(room) else {
             return Admission::Refused;
         };
-        let is_stream = kind == Kind::Stream;
         let Some(counted) = route.requests.enter(is_stream) else {
             return Admission::Refused;
         };
@@ -160,31 +150,19 @@ impl Capacity for Routes {
 }
 
 impl Routes {
-    fn at(&self, room: usize) -> Option<(&Arc<Route>, Kind)> {
-        let room = self.rooms.get(room)?;
-        Some((self.routes.get(room.route)?, room.kind))
-    }
-}
-
-// === impl Kind ===
-
-impl Kind {
-    fn takes(self, is_stream: bool) -> bool {
-        match self {
-            Kind::Any => true,
-            Kind::Whole => !is_stream,
-            Kind::Stream => is_stream,
-        }
+    /// The route of a room, and whether it is that of streams alone.
+    fn at(&self, room: usize) -> Option<(&Arc<Route>, bool)> {
+        let route = self.routes.get(room / ROOMS)?;
+        Some((route, room % ROOMS == 1))
     }
 }
 
 /// No two routes may claim the same pattern.
 fn check_models(name: &str, config: &RouteConfig, others: &[Arc<Route>]) -> Result<(), Error> {
     for other in others {
-        let same = config.models.iter().find(|model| other.config.models.contains(model));
-        if let Some(model) = same {
+        if let Some(model) = other.shared_model(&config.models) {
             return Err(Error::Ambiguous {
-                first: other.name.to_string(),
+                first: other.name().to_owned(),
                 second: name.to_owned(),
                 model: model.clone(),
             });
@@ -206,7 +184,6 @@ fn seats(name: &str, config: &RouteConfig, members: &[Arc<Member>]) -> Result<[V
                 })?;
         Ok(Seat {
             index,
-            weight: config.weight(worker),
             member: member.clone(),
         })
     };
@@ -216,19 +193,6 @@ fn seats(name: &str, config: &RouteConfig, members: &[Arc<Member>]) -> Result<[V
         return Err(Error::NoWorker { route: name.to_owned() });
     }
     Ok(tiers)
-}
-
-fn rooms(routes: &[Arc<Route>]) -> Vec<Room> {
-    let kinds = |route: &Arc<Route>| -> &[Kind] {
-        match (route.config.stream_soft_limit, route.config.stream_hard_limit) {
-            (None, None) => &[Kind::Any],
-            _ => &[Kind::Whole, Kind::Stream],
-        }
-    };
-    let routes = routes.iter().enumerate();
-    routes
-        .flat_map(|(route, at)| kinds(at).iter().map(move |&kind| Room { route, kind }))
-        .collect()
 }
 
 #[cfg(test)]

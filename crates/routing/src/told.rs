@@ -76,7 +76,7 @@ impl<'a> Told<'a> {
         });
         Told {
             route: &route.name,
-            balance: route.config.balance.as_str(),
+            balance: route.config().balance.as_str(),
             candidates: called.collect(),
             skipped: passed.collect(),
             refused: reject.map(Refusal::from),
@@ -90,7 +90,7 @@ impl<'a> Told<'a> {
 
 impl Limits {
     fn of(route: &Route, now: Instant) -> Self {
-        let config = &route.config;
+        let config = route.config();
         Limits {
             running: route.running(),
             soft_limit: config.soft_limit,

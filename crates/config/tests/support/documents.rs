@@ -112,6 +112,12 @@ fn fit(document: &mut Table) {
     at(document, "pipeline.answers", |table| {
         order(table, "max_answer_bytes", "max_log_bytes")
     });
+    at(document, "pools", |table| {
+        let most = ["fast", "slow"].map(|pool| integer(table, pool).unwrap_or(100));
+        let ceiling = integer(table, "ceiling").unwrap_or(1_000);
+        let most = most.into_iter().fold(ceiling, i64::max);
+        table.insert("ceiling".into(), most.into());
+    });
     at(document, "pipeline.stages.rag", |table| {
         if !table.contains_key("folder") {
             table.remove("required");

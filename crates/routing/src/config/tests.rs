@@ -76,8 +76,25 @@ fn a_balance_is_one_of_five_words() {
 #[test]
 fn a_pool_takes_a_hundred_calls_by_default() {
     let pools: Pools = serde_json::from_str(r#"{"fast":7}"#).unwrap();
-    assert_eq!(pools, Pools { fast: 7, slow: 100 });
-    assert_eq!(Pools::default(), Pools { fast: 100, slow: 100 });
+    assert_eq!((pools.fast, pools.slow, pools.ceiling), (7, 100, 1_000));
+    assert_eq!((Pools::default().fast, Pools::default().slow), (100, 100));
+}
+
+/// The rest is read once: it decides which workers and connections there are.
+#[test]
+fn limits_balance_weights_and_budgets_are_marked_as_live() {
+    let live = |schema: schemars::Schema| {
+        let schema = schema.to_value();
+        let fields = schema["properties"].as_object().unwrap().clone().into_iter();
+        let live = fields.filter(|(_, field)| field["x-live"] == true);
+        live.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+    };
+    expect![
+        "balance weights soft_limit hard_limit stream_soft_limit stream_hard_limit overflow_after_ms retry_budget_percent \
+         retry_budget_min"
+    ]
+    .assert_eq(&live(schemars::schema_for!(RouteConfig)));
+    assert_eq!(live(schemars::schema_for!(Pools)), "fast slow");
 }
 
 #[test]
@@ -117,15 +134,15 @@ fn a_name_fits_itself_and_a_beginning_what_it_begins() {
         ("gpt-4o", "GPT-4o", None),
         ("modèle-*", "modèle-é", Some(Fit::Prefix(8))),
     ] {
-        assert_eq!(route(&[pattern]).fit(model), fit, "{pattern} {model}");
+        assert_eq!(Fit::best(&route(&[pattern]).models, model), fit, "{pattern} {model}");
     }
-    assert_eq!(route(&[]).fit("any"), None);
+    assert_eq!(Fit::best(&[], "any"), None);
 }
 
 #[test]
 fn the_closest_pattern_counts_and_a_name_is_closer_than_any_beginning() {
     let route = route(&["*", "gpt-*", "gpt-4*", "gpt-4o"]);
-    let fits = ["llama", "gpt-3", "gpt-4", "gpt-4o"].map(|model| route.fit(model).unwrap());
+    let fits = ["llama", "gpt-3", "gpt-4", "gpt-4o"].map(|model| Fit::best(&route.models, model).unwrap());
     assert_eq!(fits, [Fit::Prefix(0), Fit::Prefix(4), Fit::Prefix(5), Fit::Exact]);
     assert!(fits.is_sorted());
 }

@@ -1,6 +1,7 @@
 //! A request's course over scripted workers on a paused clock, where every millisecond and every call is told.
 
 mod breakers;
+mod edits;
 mod failover;
 mod grey;
 mod leaving;

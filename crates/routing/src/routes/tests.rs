@@ -1,5 +1,7 @@
 //! Which route a request takes, in which room it waits, and how many are let on.
 
+mod limits;
+
 use super::*;
 use crate::fixtures::{Bench, ms, prompt, slow, streamed};
 use orchestrator_resilience::{Config, Guard};
@@ -80,7 +82,7 @@ async fn two_routes_for_the_same_pattern_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn streams_wait_apart_where_they_have_limits_of_their_own() {
     for (soft, hard, expected) in [
-        (None, None, (1, 0, 0)),
+        (None, None, (2, 0, 0)),
         (Some(1), None, (2, 0, 1)),
         (None, Some(1), (2, 0, 1)),
     ] {
@@ -161,10 +163,10 @@ async fn where_no_worker_is_usable_nobody_waits_for_one() {
     let credits: Vec<_> = (0..5).map(|_| bench.admit(0).unwrap()).collect();
     assert_eq!(credits.len(), 5);
     assert!(
-        matches!(bench.routes.admit(1), Admission::Refused),
+        matches!(bench.routes.admit(2), Admission::Refused),
         "there is no such room"
     );
-    assert_eq!(bench.routes.slots(1), 0);
+    assert_eq!(bench.routes.slots(2), 0);
 }
 
 /// How many of `threads` racers that each ask three times are let on, and hold what they get.

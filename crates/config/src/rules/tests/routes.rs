@@ -1,6 +1,6 @@
 //! Routes and the workers that they name.
 
-use super::says;
+use super::{is_silent, says};
 use expect_test::expect;
 
 #[test]
@@ -99,4 +99,16 @@ fn the_model_of_the_stage_is_one_that_a_route_serves() {
         says(&format!("{stage}{}", route(model)), &expect![[r#""#]]);
     }
     says(stage, &expect![[r#""#]]);
+}
+
+#[test]
+fn a_pool_is_no_larger_than_its_ceiling() {
+    is_silent("[pools]\nfast = 1000\nslow = 1000\n");
+    is_silent("[pools]\nfast = 5000\nceiling = 5000\n");
+    says(
+        "[pools]\nfast = 1001\nslow = 51\nceiling = 50\n",
+        &expect![[r#"
+            error pools.fast: 1001 is more than `ceiling`, which is 50
+            error pools.slow: 51 is more than `ceiling`, which is 50"#]],
+    );
 }

@@ -55,16 +55,17 @@ impl Capacity for TwoRooms {
 }
 
 fn rooms(refuses: bool) -> (Gate, Registry) {
-    let registry = Registry::new();
-    let metrics = Metrics::register(&registry, Ledger::generous()).unwrap();
-    let capacity = Arc::new(TwoRooms {
+    before(TwoRooms {
         refuses,
         ..TwoRooms::default()
-    });
-    (
-        Gate::new(capacity, Live::fixed(LanesConfig::default()), metrics),
-        registry,
-    )
+    })
+}
+
+fn before(capacity: TwoRooms) -> (Gate, Registry) {
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry, Ledger::generous()).unwrap();
+    let lanes = Live::fixed(LanesConfig::default());
+    (Gate::new(Arc::new(capacity), lanes, metrics), registry)
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,6 +88,31 @@ async fn a_full_room_blocks_no_other_and_each_calls_its_own() {
     drop(heard);
     assert!(poll(&mut passes[1]).await);
     assert_eq!(gate.waiting(Priority::Normal), 0);
+}
+
+/// A place that nobody gives back: the rooms have become larger.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_let_on_when_somebody_says_that_there_is_more_room() {
+    let capacity = TwoRooms::default();
+    let out = capacity.out.clone();
+    let (gate, _) = before(capacity);
+    let jobs = [0, 1, 1, 1].map(|room| (room, job(Priority::Normal, LONG)));
+    let mut passes = Vec::new();
+    for (room, (cx, _)) in &jobs {
+        let mut pass = Box::pin(gate.pass(cx, *room));
+        let heard = futures_util::poll!(pass.as_mut());
+        passes.push((pass, heard));
+    }
+    gate.look_again();
+    assert_eq!(gate.waiting(Priority::Normal), 2, "there is no more room");
+    *out[1].lock() -= 1;
+    assert_eq!(gate.waiting(Priority::Normal), 2, "nobody has heard of it");
+    gate.look_again();
+    assert_eq!(gate.waiting(Priority::Normal), 1);
+    let third = futures_util::poll!(passes[2].0.as_mut());
+    assert!(third.is_ready() && futures_util::poll!(passes[3].0.as_mut()).is_pending());
+    // Both are given back in the end.
+    *out[1].lock() += 1;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,36 +1,53 @@
 //! Answers operators: a path names what is read or steered, and it is done at once.
 //!
-//! Nothing is waited for, and only POST changes anything. Who may ask was decided before, at the door.
+//! Nothing is waited for, and only POST and PATCH change anything. Who may ask was decided before, at the door.
 
 use crate::{
     balancing::Balancing,
     body,
     breaker::{Breaker, Change},
     degradation::{Shown, Stats, Tried},
+    edit::edit,
+    line::Line,
+    pool::Pools,
     problem::{Problem, reply},
     resource::Resource,
     retry::Retry,
     route::Route,
+    settings::Settings,
     worker::Worker,
 };
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use orchestrator_core::{Env, Tier, near};
 use orchestrator_degradation::Degradation;
 use orchestrator_resilience::Guard;
-use orchestrator_routing::{Member, Routes};
+use orchestrator_routing::{self as routing, Member, PoolSlots, Routes};
 use serde::Serialize;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio::time::Instant;
 
 /// The control plane. Cores share it.
-#[derive(Debug)]
 pub struct Admin {
-    routes: Arc<Routes>,
+    parts: Parts,
     /// The workers of all routes, by name.
     workers: BTreeMap<Arc<str>, Arc<Member>>,
-    degradation: Arc<Degradation>,
-    env: Env,
+}
+
+/// What operators read and steer.
+pub struct Parts {
+    /// Routes, and the workers that they call.
+    pub routes: Arc<Routes>,
+    /// Slots that workers share.
+    pub pools: PoolSlots,
+    /// The line of stages.
+    pub line: Arc<dyn Line>,
+    /// What may be changed at work.
+    pub settings: Arc<dyn Settings>,
+    /// What stands in for workers.
+    pub degradation: Arc<Degradation>,
+    /// Tells the time of day.
+    pub env: Env,
 }
 
 type Answer = Result<Response<Bytes>, Problem>;
@@ -38,18 +55,17 @@ type Answer = Result<Response<Bytes>, Problem>;
 // === impl Admin ===
 
 impl Admin {
-    /// The control plane of these routes and of what stands in for their workers; `env` tells operators the time.
-    pub fn new(routes: Arc<Routes>, degradation: Arc<Degradation>, env: Env) -> Self {
-        let tiers = routes
+    /// The control plane of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let tiers = parts
+            .routes
             .all()
             .iter()
             .flat_map(|route| Tier::ALL.map(|tier| route.members(tier)));
         let members = tiers.flatten().map(|member| (member.name().clone(), member.clone()));
         Admin {
             workers: members.collect(),
-            routes,
-            degradation,
-            env,
+            parts,
         }
     }
 
@@ -57,33 +73,49 @@ impl Admin {
     pub fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let answer = Resource::of(request.uri().path()).and_then(|resource| {
             resource.check(request.method())?;
+            if request.method() == Method::PATCH {
+                return self.edit(&resource, request.body());
+            }
             self.serve(&resource, request.body())
         });
         answer.unwrap_or_else(|problem| problem.reply())
     }
 
     fn serve(&self, resource: &Resource, body: &Bytes) -> Answer {
-        let (now, routes) = (Instant::now(), self.routes.all());
+        let (now, routes) = (Instant::now(), self.parts.routes.all());
         match resource {
             Resource::Breakers => {
                 let guards = self.workers.values().map(|member| member.guard());
                 told(&guards.map(|guard| Breaker::of(guard, now)).collect::<Vec<_>>())
             }
             Resource::Breaker(worker) => told(&Breaker::of(self.guard(worker)?, now)),
-            Resource::History(worker) => told(&Change::all(self.guard(worker)?, &self.env, now)),
+            Resource::History(worker) => told(&Change::all(self.guard(worker)?, &self.parts.env, now)),
             Resource::Reset(worker) => self.reset(self.guard(worker)?, body),
             Resource::ForceOpen(worker) => self.force_open(self.guard(worker)?, body),
             Resource::Workers => told(&Worker::all(self.workers.values(), routes, now)),
+            Resource::Worker(worker) => told(&Worker::one(self.member(worker)?, routes, now)),
             Resource::Routes => told(&routes.iter().map(|route| Route::from(&**route)).collect::<Vec<_>>()),
+            Resource::Route(route) => told(&Route::from(self.route(route)?)),
             Resource::Retry => told(&routes.iter().map(|route| Retry::of(route, now)).collect::<Vec<_>>()),
-            Resource::Degradation => told(&Shown::of(&self.degradation, &self.env, now)),
-            Resource::DegradationStats => told(&Stats::of(&self.degradation)),
+            Resource::RetryOf(route) => told(&Retry::of(self.route(route)?, now)),
+            Resource::Degradation => told(&Shown::of(&self.parts.degradation, &self.parts.env, now)),
+            Resource::DegradationStats => told(&Stats::of(&self.parts.degradation)),
             Resource::DegradationTest => {
                 body::nothing(body)?;
-                told(&Tried::of(&self.degradation, &self.routes, now))
+                told(&Tried::of(&self.parts.degradation, &self.parts.routes, now))
             }
             Resource::LoadBalancing => told(&routes.iter().map(|route| Balancing::from(&**route)).collect::<Vec<_>>()),
+            Resource::LoadBalancingOf(route) => told(&Balancing::from(self.route(route)?)),
+            Resource::Pools => told(&Pools::from(&self.parts.pools)),
+            Resource::Pipeline => told(&self.parts.line.look()),
         }
+    }
+
+    /// Changes the settings that a resource shows, and shows it as it is then. What is not there is not edited.
+    fn edit(&self, resource: &Resource, body: &Bytes) -> Answer {
+        self.serve(resource, body)?;
+        edit(&*self.parts.settings, resource, body)?;
+        self.serve(resource, body)
     }
 
     fn reset(&self, guard: &Guard, body: &Bytes) -> Answer {
@@ -102,11 +134,41 @@ impl Admin {
     }
 
     fn guard(&self, worker: &str) -> Result<&Guard, Problem> {
-        let member = self.workers.get(worker).ok_or_else(|| {
+        Ok(self.member(worker)?.guard())
+    }
+
+    fn member(&self, worker: &str) -> Result<&Arc<Member>, Problem> {
+        self.workers.get(worker).ok_or_else(|| {
             let near = near(worker, self.workers.keys().map(|name| &**name));
             Problem::not_found("No route has a worker of this name.", near)
+        })
+    }
+
+    fn route(&self, name: &str) -> Result<&routing::Route, Problem> {
+        let routes = self.parts.routes.all();
+        let route = routes.iter().find(|route| route.name() == name).ok_or_else(|| {
+            let near = near(name, routes.iter().map(|route| route.name()));
+            Problem::not_found("No route has this name.", near)
         })?;
-        Ok(member.guard())
+        Ok(route)
+    }
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin")
+            .field("workers", &self.workers)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Parts ===
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn hold(body: &Bytes) -> Result<Duration, Problem> {
 }
 
 /// The fields of a JSON object; an empty body has none.
-fn fields(body: &Bytes) -> Result<Map<String, Value>, Problem> {
+pub(crate) fn fields(body: &Bytes) -> Result<Map<String, Value>, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());

@@ -53,7 +53,7 @@ impl<'a> Breaker<'a> {
             resting_ms: millis(seen.rest),
             running: seen.running,
             free: seen.free,
-            max_concurrent: guard.slots().max(),
+            max_concurrent: guard.max_concurrent(),
         }
     }
 }

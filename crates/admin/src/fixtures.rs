@@ -1,15 +1,19 @@
 //! For tests: a control plane over real routes and guards, and what an operator hears from it.
 
-use crate::{Admin, problem::Problem};
+mod stands;
+
+use crate::{Admin, Parts, problem::Problem};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use orchestrator_core::{Code, Failure};
 use orchestrator_degradation::{self as degradation, Degradation};
-use orchestrator_resilience::{Config, Guard, Pass, Slots};
-use orchestrator_routing::{Member, RouteConfig, Routes};
+use orchestrator_resilience::{Config, Guard, Pass};
+use orchestrator_routing::{Member, PoolSlots, Pools, RouteConfig, Routes};
 use orchestrator_testkit::world;
+use parking_lot::Mutex;
 use prometheus::Registry;
 use serde_json::Value;
+use stands::{Keeper, Still};
 use std::{sync::Arc, time::Duration};
 
 /// A control plane and what stands behind it. Its clock begins at 2026-01-01 00:00:00 UTC.
@@ -18,6 +22,7 @@ pub(crate) struct Bench {
     pub(crate) routes: Arc<Routes>,
     pub(crate) members: Vec<Arc<Member>>,
     pub(crate) degradation: Arc<Degradation>,
+    pub(crate) keeper: Arc<Keeper>,
 }
 
 /// The workers of [`Bench::new`], in order.
@@ -48,9 +53,13 @@ impl Bench {
             circuit_breaker_threshold: 2,
             ..Config::default()
         };
+        let pools = PoolSlots::new(&Pools {
+            fast: 1,
+            ..Pools::default()
+        });
         let member = |name: &str| {
             let guard = Guard::new(name.into(), config.clone(), 2, env.random(name), &guards);
-            let pool = (name == "fast").then(|| Slots::new(1));
+            let pool = (name == "fast").then(|| pools.fast.clone());
             Arc::new(Member::new(guard, pool))
         };
         let members: Vec<_> = WORKERS.into_iter().map(member).collect();
@@ -58,11 +67,26 @@ impl Bench {
         let names = routes.all().iter().map(|route| route.name().into()).collect();
         let metrics = orchestrator_degradation::Metrics::register(&registry).unwrap();
         let degradation = Degradation::new(degradation, names, Arc::new(|_| Some(0)), &metrics);
+        let keeper = Arc::new(Keeper {
+            routes: routes.clone(),
+            members: members.clone(),
+            slots: pools.clone(),
+            asked: Mutex::default(),
+        });
+        let parts = Parts {
+            routes: routes.clone(),
+            pools,
+            line: Arc::new(Still),
+            settings: keeper.clone(),
+            degradation: degradation.clone(),
+            env,
+        };
         Bench {
-            admin: Admin::new(routes.clone(), degradation.clone(), env),
+            admin: Admin::new(parts),
             routes,
             members,
             degradation,
+            keeper,
         }
     }
 
@@ -94,6 +118,11 @@ impl Bench {
     pub(crate) fn post(&self, path: &str, body: &str) -> String {
         let path = format!("/api/v1/circuit-breakers/{path}");
         shown(&self.ask(Method::POST, &path, body.to_owned()))
+    }
+
+    /// What an operator hears who changes something, such as `routes/default`.
+    pub(crate) fn patch(&self, path: &str, body: &str) -> String {
+        shown(&self.ask(Method::PATCH, &format!("/api/v1/{path}"), body.to_owned()))
     }
 
     /// States and causes of all breakers in short.

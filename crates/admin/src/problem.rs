@@ -1,5 +1,6 @@
 //! What cannot be done, told as `application/problem+json` (RFC 9457).
 
+use crate::settings::Fault;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -11,6 +12,8 @@ pub(crate) struct Problem {
     detail: String,
     /// The methods that the path takes, when another was used.
     allow: Option<&'static str>,
+    /// All that is wrong with an edit.
+    errors: Vec<Fault>,
 }
 
 /// The members of a problem whose type says no more than its status does.
@@ -21,6 +24,8 @@ struct Members<'a> {
     title: &'static str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    errors: &'a [Fault],
 }
 
 // === impl Problem ===
@@ -31,7 +36,14 @@ impl Problem {
             status,
             detail: detail.into(),
             allow: None,
+            errors: Vec::new(),
         }
+    }
+
+    /// With all that is wrong, one by one.
+    #[must_use]
+    pub(crate) fn with_errors(self, errors: Vec<Fault>) -> Self {
+        Problem { errors, ..self }
     }
 
     /// There is no such thing; `near` is what may have been meant.
@@ -58,6 +70,7 @@ impl Problem {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.detail,
+            errors: &self.errors,
         };
         let body = serde_json::to_vec(&members).unwrap_or_default();
         let mut reply = reply(self.status, "application/problem+json", body);

@@ -9,13 +9,15 @@ use percent_encoding::percent_decode_str;
 const ROOT: &str = "/api/v1/";
 
 /// The resources that have no name of their own.
-const LISTS: [&str; 6] = [
+const LISTS: [&str; 8] = [
     "circuit-breakers",
     "workers",
     "routes",
     "retry",
     "load-balancing",
     "degradation",
+    "pools",
+    "pipeline",
 ];
 
 /// What can be read or done of one breaker.
@@ -24,7 +26,7 @@ const OF_A_BREAKER: [&str; 3] = ["history", "reset", "force-open"];
 /// What can be read or done of degradation.
 const OF_DEGRADATION: [&str; 2] = ["stats", "test"];
 
-/// What a path names; breakers by the names of their workers.
+/// What a path names: breakers by the names of their workers, retries and balancing by those of their routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
     /// All breakers.
@@ -39,18 +41,30 @@ pub(crate) enum Resource {
     ForceOpen(String),
     /// All workers.
     Workers,
+    /// One worker.
+    Worker(String),
     /// All routes.
     Routes,
+    /// One route.
+    Route(String),
     /// How routes try again.
     Retry,
+    /// How one route does.
+    RetryOf(String),
     /// How routes spread their calls.
     LoadBalancing,
+    /// How one route does.
+    LoadBalancingOf(String),
     /// What stands in for the workers, and when it did.
     Degradation,
     /// How often.
     DegradationStats,
     /// To see what would answer now.
     DegradationTest,
+    /// The pools.
+    Pools,
+    /// The line of stages.
+    Pipeline,
 }
 
 // === impl Resource ===
@@ -67,12 +81,18 @@ impl Resource {
             ["circuit-breakers", worker, "reset"] => Resource::Reset(name(worker)),
             ["circuit-breakers", worker, "force-open"] => Resource::ForceOpen(name(worker)),
             ["workers"] => Resource::Workers,
+            ["workers", worker] => Resource::Worker(name(worker)),
             ["routes"] => Resource::Routes,
+            ["routes", route] => Resource::Route(name(route)),
             ["retry"] => Resource::Retry,
+            ["retry", route] => Resource::RetryOf(name(route)),
             ["load-balancing"] => Resource::LoadBalancing,
+            ["load-balancing", route] => Resource::LoadBalancingOf(name(route)),
             ["degradation"] => Resource::Degradation,
             ["degradation", "stats"] => Resource::DegradationStats,
             ["degradation", "test"] => Resource::DegradationTest,
+            ["pools"] => Resource::Pools,
+            ["pipeline"] => Resource::Pipeline,
             other => return Err(unknown(other)),
         })
     }
@@ -81,6 +101,14 @@ impl Resource {
     pub(crate) fn check(&self, method: &Method) -> Result<(), Problem> {
         let (takes, allowed) = match self {
             Resource::Reset(_) | Resource::ForceOpen(_) | Resource::DegradationTest => (method == Method::POST, "POST"),
+            Resource::Worker(_)
+            | Resource::Route(_)
+            | Resource::RetryOf(_)
+            | Resource::LoadBalancingOf(_)
+            | Resource::Pools => (
+                [Method::GET, Method::HEAD, Method::PATCH].contains(method),
+                "GET, HEAD, PATCH",
+            ),
             _ => ([Method::GET, Method::HEAD].contains(method), "GET, HEAD"),
         };
         takes.then_some(()).ok_or_else(|| Problem::not_allowed(allowed))

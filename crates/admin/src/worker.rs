@@ -18,6 +18,8 @@ pub(crate) struct Worker<'a> {
     /// As its breaker shows it, but no more than its pool has, and none while an operator holds it open.
     free: usize,
     max_concurrent: usize,
+    /// As many of them as may run now: fewer where its slots adapt.
+    slots: usize,
     /// The estimate of the time to the first token of streams.
     stream_latency_ms: Option<u64>,
     /// The same of whole answers.
@@ -49,6 +51,12 @@ impl<'a> Worker<'a> {
         members.map(worker).collect()
     }
 
+    /// One worker at `now`.
+    pub(crate) fn one(member: &'a Member, routes: &'a [Arc<Route>], now: Instant) -> Self {
+        let seats = seats(routes).remove(&**member.name());
+        Worker::of(member, seats.unwrap_or_default(), now)
+    }
+
     fn of(member: &'a Member, routes: Vec<Seat<'a>>, now: Instant) -> Self {
         let seen = member.guard().view(now);
         let latency = |is_stream| member.estimate(is_stream, now).map(millis);
@@ -58,7 +66,8 @@ impl<'a> Worker<'a> {
             state: seen.state.as_str(),
             running: seen.running,
             free: member.free(&seen),
-            max_concurrent: member.guard().slots().max(),
+            max_concurrent: member.guard().max_concurrent(),
+            slots: member.guard().slots().max(),
             stream_latency_ms: latency(true),
             whole_latency_ms: latency(false),
             healthy: member.healthy(now),

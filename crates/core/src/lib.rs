@@ -49,7 +49,7 @@ pub use id::RequestId;
 pub use ledger::{InFlight, Ledger};
 pub use live::{Live, Setter, live};
 pub use message::{Message, Role, Text};
-pub use metrics::{LineMetrics, StageMetrics};
+pub use metrics::{LineMetrics, Queue, StageMetrics};
 pub use near::near;
 pub use original::{Dialect, Field, Original};
 pub use port::{Admission, Capacity, Credit, Model, Passage, Retriever, Submit};

@@ -30,6 +30,17 @@ pub struct StageMetrics {
     panics: IntCounter,
 }
 
+/// The edge into a stage at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// The stage.
+    pub stage: StageName,
+    /// Requests in the edge.
+    pub depth: usize,
+    /// Requests that it holds at most.
+    pub capacity: usize,
+}
+
 /// The edges of the line, whose depth is read when somebody looks.
 #[derive(Clone)]
 struct Depths {
@@ -88,6 +99,26 @@ impl LineMetrics {
             duration: self.duration.with_label_values(&label),
             panics: self.panics.with_label_values(&label),
         }
+    }
+
+    /// The edges, each by the stage that it leads into, over all lines. Looking changes nothing.
+    pub fn queues(&self) -> Vec<Queue> {
+        let mut queues: Vec<Queue> = Vec::new();
+        for edge in self.depths.edges.lock().iter() {
+            let Some(depth) = (edge.depth)() else { continue };
+            match queues.iter_mut().find(|queue| queue.stage == edge.stage) {
+                Some(queue) => {
+                    queue.depth = queue.depth.saturating_add(depth);
+                    queue.capacity = queue.capacity.saturating_add(edge.capacity);
+                }
+                None => queues.push(Queue {
+                    stage: edge.stage,
+                    depth,
+                    capacity: edge.capacity,
+                }),
+            }
+        }
+        queues
     }
 
     /// Shows the depth of the edge into `stage` for as long as the edge lives.

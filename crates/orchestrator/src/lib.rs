@@ -10,8 +10,10 @@ pub mod cli;
 mod core;
 mod error;
 mod files;
+mod overview;
 mod plan;
 pub mod run;
+mod settings;
 mod wiring;
 mod workers;
 

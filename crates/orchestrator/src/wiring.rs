@@ -3,9 +3,11 @@
 use crate::{
     OrchestratorError,
     core::{Build, Cores},
+    overview::Overview,
+    settings::InForce,
     workers::{Workers, default_model, models},
 };
-use orchestrator_admin::Admin;
+use orchestrator_admin::{self as admin, Admin};
 use orchestrator_assemble::{Assemble, Target};
 use orchestrator_config::Config;
 use orchestrator_core::{Blocking, Env, Ledger, LineMetrics, Live, Model, Request, Retriever, Tasks};
@@ -92,8 +94,8 @@ impl Wiring {
             drop(Tasks::new().spawn(index.follow()));
         }
         let (director, life) = life();
-        let builds = self.builds(config)?;
-        let admin = Admin::new(self.workers.routes.clone(), self.degradation.clone(), self.env.clone());
+        let (builds, line) = self.builds(config)?;
+        let admin = self.admin(config, line);
         let doors = DoorParts {
             config: Arc::new(config.server.clone()),
             env: self.env.clone(),
@@ -119,7 +121,19 @@ impl Wiring {
         }
     }
 
-    fn builds(&self, config: &Config) -> Result<Vec<Build>, OrchestratorError> {
+    fn admin(&self, config: &Config, line: Overview) -> Admin {
+        Admin::new(admin::Parts {
+            routes: self.workers.routes.clone(),
+            pools: self.workers.pools.clone(),
+            settings: Arc::new(InForce::new(config, self.workers.clone(), line.gate.clone())),
+            line: Arc::new(line),
+            degradation: self.degradation.clone(),
+            env: self.env.clone(),
+        })
+    }
+
+    /// What builds a line on each core, and what there is to see of them.
+    fn builds(&self, config: &Config) -> Result<(Vec<Build>, Overview), OrchestratorError> {
         let metrics = self.registry.metrics();
         let stages = &config.pipeline.stages;
         let line_metrics = LineMetrics::register(metrics)?;
@@ -143,6 +157,12 @@ impl Wiring {
             )?),
             post_process: Arc::new(PostProcess::build(&stages.post_process, &filters)?),
         };
+        let overview = Overview::new(
+            config,
+            (sizes(config), self.threads),
+            shared.gate.clone(),
+            (line_metrics.clone(), self.ledger.clone()),
+        );
         let line = |core| {
             let (shared, workers, ledger, sizes) =
                 (shared.clone(), self.workers.clone(), self.ledger.clone(), sizes(config));
@@ -163,7 +183,7 @@ impl Wiring {
             };
             Box::new(build) as Build
         };
-        Ok((0..self.threads).map(line).collect())
+        Ok(((0..self.threads).map(line).collect(), overview))
     }
 }
 

@@ -6,8 +6,8 @@ use orchestrator_config::Config;
 use orchestrator_core::{Env, Model, Tasks, Text};
 use orchestrator_gateway::Listed;
 use orchestrator_inference::{Health, PoolName, WorkerSpec};
-use orchestrator_resilience::{Guard, Slots};
-use orchestrator_routing::{Member, Probing, Router, Routes};
+use orchestrator_resilience::Guard;
+use orchestrator_routing::{Fit, Member, PoolSlots, Probing, Router, Routes};
 use orchestrator_telemetry::Registry;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +19,9 @@ use std::{
 #[derive(Clone, Debug)]
 pub(crate) struct Workers {
     specs: Vec<WorkerSpec>,
+    /// In the order of their specs.
+    members: Vec<Arc<Member>>,
+    pub(crate) pools: PoolSlots,
     pub(crate) routes: Arc<Routes>,
     env: Env,
 }
@@ -37,15 +40,15 @@ impl Workers {
         let calls = orchestrator_inference::Metrics::register(registry.metrics())?;
         let guards = orchestrator_resilience::Metrics::register(registry.metrics())?;
         let routing = orchestrator_routing::Metrics::register(registry.metrics())?;
-        let [fast, slow] = [config.pools.fast, config.pools.slow].map(Slots::new);
+        let pools = PoolSlots::new(&config.pools);
         let (mut specs, mut members) = (Vec::new(), Vec::new());
         for (name, worker) in config.workers_in_use() {
             let resilience = worker.resilience.over(&config.pipeline.resilience);
             let rng = env.random(&format!("breaker of {name}"));
             let guard = Guard::new(name.as_str().into(), resilience, worker.max_concurrent, rng, &guards);
             let pool = worker.pool.map(|pool| match pool {
-                PoolName::Fast => fast.clone(),
-                PoolName::Slow => slow.clone(),
+                PoolName::Fast => pools.fast.clone(),
+                PoolName::Slow => pools.slow.clone(),
             });
             members.push(Arc::new(Member::new(guard, pool).probed_by(probing(&worker.health))));
             let world = (env.clone(), calls.clone());
@@ -56,8 +59,27 @@ impl Workers {
         Ok(Workers {
             routes: Routes::build(routes, &members, cores, &routing)?,
             specs,
+            members,
+            pools,
             env: env.clone(),
         })
+    }
+
+    /// Obeys from the next request on what of this configuration may change at work: limits, balance, weights and budgets.
+    /// Those who wait for what this makes room for go on.
+    pub(crate) fn obey(&self, config: &Config) {
+        self.pools.change(&config.pools);
+        for member in &self.members {
+            if let Some(worker) = config.workers.get(&**member.name()) {
+                member.guard().set_max_concurrent(worker.max_concurrent);
+            }
+        }
+        for route in self.routes.all() {
+            if let Some(config) = config.routes.get(route.name()) {
+                route.change(config.clone());
+            }
+        }
+        self.routes.look_again();
     }
 
     /// The name at its worker of the model that a request is for: at the one that its route would rather call.
@@ -112,7 +134,7 @@ pub(crate) fn models(config: &Config) -> Vec<Listed> {
         let exact = route.models.iter().filter(|model| !model.ends_with('*'));
         models.extend(exact.map(|model| listed(model, provider)));
         let usual = config.pipeline.stages.inference.model.iter();
-        let usual = usual.filter(|model| route.fit(model).is_some());
+        let usual = usual.filter(|model| Fit::best(&route.models, model).is_some());
         models.extend(usual.map(|model| listed(model, provider)));
         if route.models.iter().any(|model| model == "*") {
             for (name, worker) in workers() {

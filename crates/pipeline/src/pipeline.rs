@@ -105,6 +105,23 @@ pub fn start(
     }
 }
 
+// === impl Sizes ===
+
+impl Sizes {
+    /// Of this stage.
+    pub fn of(&self, stage: StageName) -> &Size {
+        match stage {
+            StageName::Dedup => &self.dedup,
+            StageName::Gate => &self.gate,
+            StageName::Rag => &self.rag,
+            StageName::Assemble => &self.assemble,
+            StageName::Inference => &self.inference,
+            StageName::PostProcess => &self.post_process,
+            StageName::Stream => &self.stream,
+        }
+    }
+}
+
 // === impl Entry ===
 
 impl Entry {

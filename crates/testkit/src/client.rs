@@ -27,7 +27,12 @@ pub fn get(address: SocketAddr, path: &str) -> Http {
 
 /// Posts JSON to a path; `headers` are lines that end with a line break.
 pub fn post(address: SocketAddr, path: &str, headers: &str, body: &str) -> Http {
-    send(address, &request(path, headers, body))
+    send(address, &request("POST", path, headers, body))
+}
+
+/// Patches a path with JSON; `headers` are lines that end with a line break.
+pub fn patch(address: SocketAddr, path: &str, headers: &str, body: &str) -> Http {
+    send(address, &request("PATCH", path, headers, body))
 }
 
 /// A call whose answer is read piece by piece, for tests with many of them. Dropping it closes the connection.
@@ -37,10 +42,10 @@ pub struct Call {
     heard: Vec<u8>,
 }
 
-fn request(path: &str, headers: &str, body: &str) -> String {
+fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {length}\r\n{headers}\r\n{body}"
     )
 }
@@ -58,7 +63,7 @@ fn send(address: SocketAddr, request: &str) -> Http {
 impl Call {
     /// Posts JSON to a path.
     pub async fn post(address: SocketAddr, path: &str, body: &str) -> Self {
-        Call::send(address, request(path, "", body)).await
+        Call::send(address, request("POST", path, "", body)).await
     }
 
     /// Sends these bytes, whatever they are.

@@ -5,6 +5,7 @@ use http::{Method, header};
 use std::time::Duration;
 use tokio::time::advance;
 
+mod edits;
 mod lists;
 mod properties;
 
@@ -172,16 +173,32 @@ async fn what_may_not_be_done_is_not_done() {
 #[tokio::test(start_paused = true)]
 async fn a_method_that_a_path_does_not_take_is_told_those_that_it_takes() {
     let bench = Bench::new();
-    let lists = ["circuit-breakers", "workers", "routes", "retry", "load-balancing"];
+    let lists = [
+        "circuit-breakers",
+        "workers",
+        "routes",
+        "retry",
+        "load-balancing",
+        "pipeline",
+    ];
+    let settings = [
+        "workers/fast",
+        "routes/default",
+        "retry/default",
+        "load-balancing/default",
+        "pools",
+    ];
     let reads = lists
         .into_iter()
         .chain(["circuit-breakers/fast", "circuit-breakers/fast/history"]);
     let acts = ["circuit-breakers/fast/reset", "circuit-breakers/fast/force-open"];
     let cases = reads
         .map(|path| (path, "GET, HEAD", "POST"))
-        .chain(acts.map(|path| (path, "POST", "GET")));
+        .chain(acts.map(|path| (path, "POST", "GET")))
+        .chain(settings.map(|path| (path, "GET, HEAD, PATCH", "POST")));
     for (path, allowed, other) in cases {
-        for method in [other, "PUT", "DELETE", "OPTIONS", "PATCH"] {
+        let patch = (!allowed.contains("PATCH")).then_some("PATCH");
+        for method in [other, "PUT", "DELETE", "OPTIONS"].into_iter().chain(patch) {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let reply = bench.ask(method.clone(), &format!("/api/v1/{path}"), r#"{"for_s":5}"#);
             assert_eq!(reply.status(), 405, "{method} {path}");
@@ -195,7 +212,14 @@ async fn a_method_that_a_path_does_not_take_is_told_those_that_it_takes() {
 #[tokio::test(start_paused = true)]
 async fn head_is_answered_as_get() {
     let bench = Bench::new();
-    for path in ["workers", "circuit-breakers/fast", "circuit-breakers/nobody", "nothing"] {
+    for path in [
+        "workers",
+        "circuit-breakers/fast",
+        "routes/default",
+        "pools",
+        "workers/nobody",
+        "nothing",
+    ] {
         let path = format!("/api/v1/{path}?of=now");
         let [get, head] = [Method::GET, Method::HEAD].map(|method| bench.ask(method, &path, ""));
         assert_eq!(get.status(), head.status());

@@ -36,3 +36,35 @@ fn a_status_without_a_name_is_an_error() {
     let body: serde_json::Value = serde_json::from_slice(odd.body()).unwrap();
     assert_eq!((&body["title"], &body["status"]), (&"Error".into(), &499.into()));
 }
+
+#[test]
+fn what_is_wrong_is_told_one_by_one_with_what_is_known_of_it() {
+    let fault = |allowed: Option<&str>| Fault {
+        path: "routes.r.hard_limit".to_owned(),
+        message: "0 is too small".to_owned(),
+        allowed: allowed.map(str::to_owned),
+        help: None,
+    };
+    let refused = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no");
+    let refused = refused.with_errors(vec![fault(Some("an integer")), fault(None)]);
+    expect![[r#"
+        422 Unprocessable Entity
+        {
+          "type": "about:blank",
+          "title": "Unprocessable Entity",
+          "status": 422,
+          "detail": "no",
+          "errors": [
+            {
+              "path": "routes.r.hard_limit",
+              "message": "0 is too small",
+              "allowed": "an integer"
+            },
+            {
+              "path": "routes.r.hard_limit",
+              "message": "0 is too small"
+            }
+          ]
+        }"#]]
+    .assert_eq(&shown(&refused.reply()));
+}

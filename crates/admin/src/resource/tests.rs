@@ -12,9 +12,15 @@ fn every_path_names_what_it_says() {
         ("circuit-breakers/fast/reset", Resource::Reset(name())),
         ("circuit-breakers/fast/force-open", Resource::ForceOpen(name())),
         ("workers", Resource::Workers),
+        ("workers/fast", Resource::Worker(name())),
         ("routes", Resource::Routes),
+        ("routes/fast", Resource::Route(name())),
         ("retry", Resource::Retry),
+        ("retry/fast", Resource::RetryOf(name())),
         ("load-balancing", Resource::LoadBalancing),
+        ("load-balancing/fast", Resource::LoadBalancingOf(name())),
+        ("pools", Resource::Pools),
+        ("pipeline", Resource::Pipeline),
     ];
     for (path, expected) in cases {
         assert_eq!(Resource::of(&format!("/api/v1/{path}")).unwrap(), expected);
@@ -47,7 +53,10 @@ fn a_path_that_names_nothing_is_told_what_may_be_meant() {
         "/api/v1/circuit_breakers",
         "/api/v1/Workers",
         "/api/v1/worker",
-        "/api/v1/routes/",
+        "/api/v1/routes/a/b",
+        "/api/v1/pool",
+        "/api/v1/pools/fast",
+        "/api/v1/pipelines",
         "/api/v1/load-balancer",
         "/api/v1/circuit-breakers/fast/forceopen",
         "/api/v1/circuit-breakers/a%2Fb/rest",
@@ -73,8 +82,14 @@ fn a_path_that_names_nothing_is_told_what_may_be_meant() {
           404 Nothing is served at this path. Did you mean `/api/v1/workers`?
         /api/v1/worker
           404 Nothing is served at this path. Did you mean `/api/v1/workers`?
-        /api/v1/routes/
+        /api/v1/routes/a/b
           404 Nothing is served at this path. Did you mean `/api/v1/routes`?
+        /api/v1/pool
+          404 Nothing is served at this path. Did you mean `/api/v1/pools`?
+        /api/v1/pools/fast
+          404 Nothing is served at this path. Did you mean `/api/v1/pools`?
+        /api/v1/pipelines
+          404 Nothing is served at this path. Did you mean `/api/v1/pipeline`?
         /api/v1/load-balancer
           404 Nothing is served at this path. Did you mean `/api/v1/load-balancing`?
         /api/v1/circuit-breakers/fast/forceopen

@@ -2,7 +2,7 @@
 
 use super::{Rules, workers::USED};
 use crate::{Finding, path::Path};
-use orchestrator_routing::RouteConfig;
+use orchestrator_routing::{Fit, RouteConfig};
 
 // === impl Rules ===
 
@@ -32,7 +32,12 @@ impl Rules<'_> {
         let Some(model) = &self.config.pipeline.stages.inference.model else {
             return;
         };
-        if self.config.routes.values().all(|route| route.fit(model).is_none()) {
+        if self
+            .config
+            .routes
+            .values()
+            .all(|route| Fit::best(&route.models, model).is_none())
+        {
             let path = Path::of("pipeline.stages.inference.model");
             let message = format!("no route serves `{model}`, so requests that name no model would fail");
             let finding = Finding::error(&path, message);

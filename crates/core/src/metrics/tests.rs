@@ -34,6 +34,32 @@ fn edges_of_all_lines_are_counted_together_and_forgotten_when_they_go() {
 }
 
 #[test]
+fn queues_are_told_by_stage_as_long_as_an_edge_of_it_lives() {
+    let metrics = LineMetrics::register(&Registry::new()).unwrap();
+    let queue = |stage, capacity| Queue {
+        stage,
+        depth: 0,
+        capacity,
+    };
+    let edges = [edge::<u8>(3), edge::<u8>(4), edge::<u8>(5)];
+    let stages = [StageName::Rag, StageName::Gate, StageName::Rag];
+    for (stage, (nth, (_, inlet))) in stages.into_iter().zip(edges.iter().enumerate()) {
+        metrics.watch(stage, inlet, 3 + nth);
+    }
+    let [first, second, third] = edges;
+    assert_eq!(metrics.queues(), [queue(StageName::Rag, 8), queue(StageName::Gate, 4)]);
+    drop(first);
+    assert_eq!(metrics.queues(), [queue(StageName::Gate, 4), queue(StageName::Rag, 5)]);
+    assert_eq!(
+        format!("{:?}", metrics.depths),
+        "Depths { edges: 3 }",
+        "a look forgets nothing"
+    );
+    drop((second, third));
+    assert_eq!(metrics.queues(), []);
+}
+
+#[test]
 fn a_stage_shows_its_durations_and_its_panics() {
     let registry = Registry::new();
     let stage = LineMetrics::register(&registry).unwrap().stage(StageName::Dedup);

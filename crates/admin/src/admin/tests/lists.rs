@@ -111,6 +111,7 @@ async fn workers_show_where_they_stand_and_that_nothing_is_known_yet() {
           "running": 0,
           "free": 1,
           "max_concurrent": 2,
+          "slots": 2,
           "stream_latency_ms": null,
           "whole_latency_ms": null,
           "healthy": null
@@ -311,4 +312,78 @@ async fn balancing_shows_the_weights_of_all_workers() {
           }
         ]"#]]
     .assert_eq(&bench.get("load-balancing"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_a_list_is_shown_as_in_the_list() {
+    let bench = Bench::new();
+    for (all, name) in [
+        ("workers", "name"),
+        ("routes", "name"),
+        ("retry", "route"),
+        ("load-balancing", "route"),
+    ] {
+        for shown in list(&bench, all) {
+            let one = shown[name].as_str().unwrap().replace('/', "%2F").replace(' ', "%20");
+            let one: Value = serde_json::from_str(&bench.get(&format!("{all}/{one}"))).unwrap();
+            assert_eq!(one, shown);
+        }
+    }
+    for (path, near) in [
+        ("routes/defualt", "default"),
+        ("retry/cod", "code"),
+        ("workers/fats", "fast"),
+    ] {
+        let missing = bench.get(path);
+        assert!(
+            missing.starts_with("404") && missing.contains(&format!("Did you mean `{near}`?")),
+            "{missing}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pools_show_their_slots_and_what_runs_in_them() {
+    let bench = Bench::new();
+    let held = bench.keeper.slots.fast.try_take().unwrap();
+    expect![[r#"
+        {
+          "fast": 1,
+          "slow": 100,
+          "running": {
+            "fast": 1,
+            "slow": 0
+          }
+        }"#]]
+    .assert_eq(&bench.get("pools"));
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pipeline_shows_stages_and_lanes() {
+    expect![[r#"
+        {
+          "name": "p",
+          "version": "1",
+          "lines": 2,
+          "in_flight": 5,
+          "max_in_flight": 100,
+          "stages": [
+            {
+              "name": "gate",
+              "width": 200,
+              "capacity": 64,
+              "depth": 3
+            }
+          ],
+          "lanes": [
+            {
+              "name": "high",
+              "weight": 16,
+              "waiting": 2,
+              "capacity": 1000
+            }
+          ]
+        }"#]]
+    .assert_eq(&Bench::new().get("pipeline"));
 }

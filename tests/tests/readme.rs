@@ -40,6 +40,14 @@ fn the_example_shows_tokens_to_curl_and_over_a_websocket() {
     );
 }
 
+#[test]
+fn an_operator_with_the_token_changes_a_limit() {
+    let program = Program::start(&EXAMPLE.replace("${ORCHESTRATOR_ADMIN_TOKEN:-}", "t0ken"));
+    let block = block("sh", "PATCH", &program).replace("127.0.0.1:8081", &program.admin_address.to_string());
+    let route = run("bash", &["-c", &block.replace("$ORCHESTRATOR_ADMIN_TOKEN", "t0ken")]);
+    assert!(route.contains(r#""soft_limit":30,"hard_limit":60"#), "{route}");
+}
+
 /// The commands that the README gives for a start and for the tests are those that the program and `.ci/run` know.
 #[test]
 fn the_two_commands_are_true() {

@@ -5,7 +5,8 @@
 
 use crate::{
     Cache, Chunk, Chunks, Code, End, Failure, Head, InFlight, Ledger, Priority,
-    log::{Arc, Ending, Found, Joined, Log},
+    log::{Ending, Found, Joined, Log},
+    sync::Arc,
 };
 use futures_util::Stream;
 use std::{

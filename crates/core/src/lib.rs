@@ -31,6 +31,7 @@ mod reply;
 mod request;
 mod secret;
 mod stage;
+pub mod sync;
 mod tasks;
 mod travel;
 mod usage;

@@ -2,23 +2,21 @@
 //!
 //! One lock holds everything, so "join if still wanted" and "the last one left" cannot interleave.
 
-use crate::{Answer, Cache, Chunk, Chunks, Code, End, Failure, Head, Ledger, Priority};
+use crate::{
+    Answer, Cache, Chunk, Chunks, Code, End, Failure, Head, Ledger, Priority,
+    sync::{Arc, Mutex},
+};
 use slab::Slab;
 use smallvec::SmallVec;
 use std::task::Waker;
 use tokio::time::Instant;
-
-#[cfg(sim_loom)]
-pub(crate) use loom::sync::Arc;
-#[cfg(not(sim_loom))]
-pub(crate) use std::sync::Arc;
 
 type Shared<T> = std::sync::Arc<T>;
 type Wakers = SmallVec<[Waker; 2]>;
 
 #[derive(Debug)]
 pub(crate) struct Log {
-    state: lock::Mutex<State>,
+    state: Mutex<State>,
     ledger: Shared<Ledger>,
 }
 
@@ -74,7 +72,7 @@ pub(crate) enum Joined {
 impl Log {
     pub(crate) fn new(ledger: Shared<Ledger>, priority: Priority) -> Self {
         Log {
-            state: lock::Mutex::new(State {
+            state: Mutex::new(State {
                 priority,
                 ..State::default()
             }),
@@ -307,27 +305,6 @@ fn out_of_range(at: usize, len: usize) -> Failure {
         Code::ResumeNotPossible,
         format!("The answer has no place {at}: it holds {len} chunks so far."),
     )
-}
-
-#[cfg(not(sim_loom))]
-mod lock {
-    pub(super) use parking_lot::Mutex;
-}
-
-#[cfg(sim_loom)]
-mod lock {
-    #[derive(Debug)]
-    pub(super) struct Mutex<T>(loom::sync::Mutex<T>);
-
-    impl<T> Mutex<T> {
-        pub(super) fn new(value: T) -> Self {
-            Mutex(loom::sync::Mutex::new(value))
-        }
-
-        pub(super) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
-            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-        }
-    }
 }
 
 #[cfg(all(test, sim_loom))]

@@ -12,7 +12,7 @@ use crate::{
     Cause, Config, Metrics, Pass, RateLimit, Refusal, Slots, State, adaptive::Adaptive, breaker::Breaker,
     metrics::WorkerMetrics, rest::Rest,
 };
-use parking_lot::Mutex;
+use orchestrator_core::sync::Mutex;
 use rand::rngs::StdRng;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -240,5 +240,8 @@ impl fmt::Debug for Guard {
     }
 }
 
+#[cfg(all(test, sim_loom))]
+mod interleavings;
 #[cfg(test)]
+#[cfg(not(sim_loom))]
 mod tests;

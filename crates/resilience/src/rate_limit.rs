@@ -5,10 +5,8 @@
 //! conforms if it comes no earlier than that, less the tolerance that the burst allows; each call that does moves the time
 //! on by its own interval. So it is one number, which cores exchange without a lock.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use orchestrator_core::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -79,5 +77,8 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+#[cfg(all(test, sim_loom))]
+mod interleavings;
 #[cfg(test)]
+#[cfg(not(sim_loom))]
 mod tests;

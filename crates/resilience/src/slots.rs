@@ -3,10 +3,8 @@
 //! Two counts and no queue: whoever finds none free is told so at once. Of N + M racers at N free slots exactly N get one.
 //! A take that races with a change of their number may still obey the old one; every take after the change obeys the new.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
-};
+use orchestrator_core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::Arc;
 
 /// Places for things under way, such as the calls of a worker. A clone is the same places.
 #[derive(Clone, Debug)]
@@ -70,5 +68,8 @@ impl Drop for Slot {
     }
 }
 
+#[cfg(all(test, sim_loom))]
+mod interleavings;
 #[cfg(test)]
+#[cfg(not(sim_loom))]
 mod tests;

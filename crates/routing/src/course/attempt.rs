@@ -12,12 +12,18 @@ pub(super) struct Place {
     model: Arc<dyn Model>,
     is_stream: bool,
     held: Held,
-    _calls: Counted,
     // Last, so that whoever hears of it finds the rest given back.
+    _entered: Entered,
+}
+
+/// One of the route's places on a tier.
+struct Entered {
+    _calls: Counted,
+    // After the place: whoever hears of it finds it free.
     _freed: Freed,
 }
 
-/// Tells those who wait for room that a call is over.
+/// Tells those who wait for room that there may be some.
 struct Freed(Arc<Routes>);
 
 /// A call that is waited for. One that is given up has taken at least as long, whoever gave it up.
@@ -31,19 +37,22 @@ struct Waiting<'a> {
 // === impl Place ===
 
 impl Place {
-    /// Takes a place, unless the tier is full or the worker refuses.
+    /// Takes a place, unless the tier is full or the worker refuses. Others may have seen the tier full because of a place
+    /// that the worker refuses then, so they are told of it as of a call that is over.
     pub(super) fn take(router: &Router, route: &Arc<Route>, candidate: Candidate, is_stream: bool) -> Option<Self> {
         let member = route.member(candidate.worker)?.clone();
         let model = router.model(candidate.worker)?.clone();
-        let calls = route.enter(candidate.tier, is_stream)?;
+        let entered = Entered {
+            _calls: route.enter(candidate.tier, is_stream)?,
+            _freed: Freed(router.routes.clone()),
+        };
         let held = member.enter(candidate.pass).ok()?;
         Some(Place {
             member,
             model,
             is_stream,
             held,
-            _calls: calls,
-            _freed: Freed(router.routes.clone()),
+            _entered: entered,
         })
     }
 

@@ -177,3 +177,52 @@ proptest! {
         prop_assert_eq!((done, calls), (rounds * took, racers));
     }
 }
+
+fn primary(worker: usize) -> Candidate {
+    Candidate {
+        worker,
+        tier: Tier::Primary,
+        pass: orchestrator_resilience::Pass::Usual,
+        reason: crate::Reason::PrimaryNormal,
+    }
+}
+
+/// Whoever looked while the place was held saw the tier full, and would look again only after a second.
+#[tokio::test(start_paused = true)]
+async fn a_place_that_the_worker_refuses_is_told_to_those_who_saw_it_taken() {
+    let bench = Bench::new("a", told(&[("a", "fine")]), |setup| {
+        setup.slots = 1;
+        setup.route.soft_limit = Some(1);
+    });
+    let route = &bench.routes.all()[0];
+    let held = route.enter(Tier::Primary, true);
+    let refused = async {
+        tokio::time::sleep(ms(100)).await;
+        // In one step, as on another core: the place was free for a moment, and the worker full.
+        drop(held);
+        let slot = bench.members[0].guard().slots().try_take();
+        assert!(Place::take(&bench.router, route, primary(0), true).is_none());
+        drop(slot);
+    };
+    let prompt = streamed();
+    tokio::join!(bench.hear(&prompt), refused);
+    expect![[r#"
+        100    a is called
+        100    begins at call 1, primary
+        100    "fine"
+        100    ""
+        100    over
+    "#]]
+    .assert_eq(&bench.timeline.to_string());
+    bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_the_tier_full_wakes_nobody() {
+    let bench = Bench::new("a", told(&[("a", "fine")]), |setup| setup.route.soft_limit = Some(1));
+    let route = &bench.routes.all()[0];
+    let _held = route.enter(Tier::Primary, true);
+    let freed = bench.routes.freed().notified();
+    assert!(Place::take(&bench.router, route, primary(0), true).is_none());
+    assert!(tokio::time::timeout(ms(1), freed).await.is_err());
+}

@@ -116,12 +116,13 @@ fn rank_by_hash_costs(usable: &mut [Usable<'_>], key: u64) {
 
 /// How long a call at the worker is expected to take, by its latency and its running calls.
 fn expected_wait(one: &Usable<'_>, median: f64) -> f64 {
-    let latency = one.view.latency.map_or(median, |known| known.as_secs_f64());
+    let assumed = || median.max(one.view.latency_at_least.as_secs_f64());
+    let latency = one.view.latency.map_or_else(assumed, |known| known.as_secs_f64());
     let wait = latency.max(LEAST_LATENCY) * calls_with_this(one.view) / one.view.share();
     if one.is_on_trial() { wait + BEHIND_ALL } else { wait }
 }
 
-/// The latency, in seconds, that is assumed of workers without samples: the median of the others.
+/// The latency, in seconds, that workers without samples are assumed to have at least: the median of the others.
 fn median_latency(usable: &[Usable<'_>]) -> f64 {
     let known = usable.iter().filter_map(|one| one.view.latency);
     if known.clone().count() == usable.len() {

@@ -3,7 +3,8 @@
 //! after a while.
 //!
 //! A pure machine: at any time the estimate is the greatest of its samples, each as far as it is not yet forgotten. A
-//! wait that was given up is a sample too, a lower bound.
+//! wait that was given up is a lower bound: it raises the estimate like a sample, but where there is none it makes none,
+//! since an impatient client does not make a worker fast.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,9 +17,14 @@ const PENALTY: Duration = Duration::from_secs(1);
 
 /// A worker's latency for requests of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Latency(Option<Peak>);
+pub struct Latency {
+    /// The greatest of samples and bounds.
+    peak: Option<Peak>,
+    /// Whether one of them was a sample.
+    is_sampled: bool,
+}
 
-/// An estimate in seconds, as it was at a moment.
+/// Seconds, as it was at a moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Peak {
     seconds: f64,
@@ -28,31 +34,44 @@ struct Peak {
 // === impl Latency ===
 
 impl Latency {
-    /// Takes a sample: the time to a stream's first token or to a whole answer, or how long it was waited for in vain.
+    /// Takes a sample: the time to a stream's first token or to a whole answer.
     pub fn observe(&mut self, sample: Duration, now: Instant) {
-        self.set(self.seconds(now).unwrap_or(0.0).max(sample.as_secs_f64()), now);
+        self.wait_at_least(sample, now);
+        self.is_sampled = true;
+    }
+
+    /// Takes a lower bound: how long a first token or an answer was waited for in vain.
+    pub fn wait_at_least(&mut self, bound: Duration, now: Instant) {
+        self.set(self.seconds(now).max(bound.as_secs_f64()), now);
     }
 
     /// Takes a failure or a 429, whose own time would speak for the worker: it adds a second.
     pub fn penalize(&mut self, now: Instant) {
-        self.set(self.seconds(now).unwrap_or(0.0) + PENALTY.as_secs_f64(), now);
+        self.set(self.seconds(now) + PENALTY.as_secs_f64(), now);
+        self.is_sampled = true;
     }
 
-    /// The estimate at `now`; none without a sample. Looking changes nothing.
+    /// The estimate at `now`; none without a sample. Looking changes nothing, here and below.
     pub fn estimate(&self, now: Instant) -> Option<Duration> {
-        Some(Duration::try_from_secs_f64(self.seconds(now)?).unwrap_or(Duration::MAX))
+        self.is_sampled.then(|| self.at_least(now))
     }
 
-    fn seconds(&self, now: Instant) -> Option<f64> {
-        let peak = self.0?;
-        let age = now.saturating_duration_since(peak.at);
-        Some(peak.seconds * (-age.div_duration_f64(TAU)).exp())
+    /// What it is at least, whether there is a sample or not.
+    pub fn at_least(&self, now: Instant) -> Duration {
+        Duration::try_from_secs_f64(self.seconds(now)).unwrap_or(Duration::MAX)
+    }
+
+    fn seconds(&self, now: Instant) -> f64 {
+        self.peak.map_or(0.0, |peak| {
+            let age = now.saturating_duration_since(peak.at);
+            peak.seconds * (-age.div_duration_f64(TAU)).exp()
+        })
     }
 
     fn set(&mut self, seconds: f64, now: Instant) {
         // Threads may report in another order than they looked at the clock.
-        let at = self.0.map_or(now, |peak| peak.at.max(now));
-        self.0 = Some(Peak { seconds, at });
+        let at = self.peak.map_or(now, |peak| peak.at.max(now));
+        self.peak = Some(Peak { seconds, at });
     }
 }
 

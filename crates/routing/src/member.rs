@@ -96,6 +96,7 @@ impl Member {
     /// What a plan needs to know of it; `worker` is its place among all, `weight` its weight in the route.
     pub(crate) fn view(&self, (worker, weight): (usize, u32), is_stream: bool, now: Instant) -> View {
         let guard = self.guard.view(now);
+        let latency = *self.latency(is_stream).lock();
         View {
             worker,
             key: self.key,
@@ -110,7 +111,8 @@ impl Member {
             free: self.free(&guard),
             warmth: guard.warmth,
             healthy: self.healthy(now),
-            latency: self.estimate(is_stream, now),
+            latency: latency.estimate(now),
+            latency_at_least: latency.at_least(now),
         }
     }
 
@@ -134,6 +136,11 @@ impl Member {
         self.latency(is_stream).lock().observe(took, Instant::now());
     }
 
+    /// Nobody waits for the call any more, which came to nothing in `waited`.
+    pub(crate) fn given_up(&self, is_stream: bool, waited: Duration) {
+        self.latency(is_stream).lock().wait_at_least(waited, Instant::now());
+    }
+
     /// The call failed after `took`. That it failed fast does not speak for the worker.
     pub(crate) fn failed(&self, is_stream: bool, failure: &Failure, took: Duration) {
         let now = Instant::now();
@@ -143,7 +150,7 @@ impl Member {
             Outcome::Success | Outcome::Neutral | Outcome::GivenUp => {}
         }
         if failure.code() == Code::FirstTokenTimeout {
-            latency.observe(took, now);
+            latency.wait_at_least(took, now);
         }
     }
 

@@ -37,6 +37,8 @@ pub struct View {
     pub healthy: Option<bool>,
     /// Its estimated latency for requests of this kind, stream or whole answer; none without samples.
     pub latency: Option<Duration>,
+    /// What it is at least where there are no samples, since calls were given up after so long.
+    pub latency_at_least: Duration,
 }
 
 /// What a plan needs to know of the request and of its route.

@@ -185,6 +185,28 @@ fn a_worker_on_trial_gets_no_second_call_while_there_is_another() {
 }
 
 #[test]
+fn a_call_that_was_given_up_at_once_makes_no_worker_fast_and_a_long_wait_makes_it_slow() {
+    let known = View {
+        latency: ms(100),
+        ..well(1)
+    };
+    for (given_up_after, expected) in [(0, vec![0, 1]), (1, vec![0, 1]), (450, vec![1])] {
+        let unknown = View {
+            latency: None,
+            latency_at_least: Duration::from_millis(given_up_after),
+            ..well(0)
+        };
+        let views = [unknown, known.clone()];
+        let mut firsts: Vec<_> = (0..50)
+            .map(|turn| first(&views, Balance::P2cEwma, &at_turn(turn)))
+            .collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        assert_eq!(firsts, expected, "given up after {given_up_after} ms");
+    }
+}
+
+#[test]
 fn where_nothing_is_known_each_gets_its_trial() {
     let mut views = wells(4);
     views.iter_mut().for_each(|view| view.latency = None);

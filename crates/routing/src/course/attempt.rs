@@ -147,7 +147,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         // A panic is nobody's patience.
         if !self.is_over && !std::thread::panicking() {
-            self.member.answered(self.is_stream, self.since.elapsed());
+            self.member.given_up(self.is_stream, self.since.elapsed());
         }
     }
 }

@@ -74,6 +74,34 @@ fn looking_changes_nothing() {
 }
 
 #[test]
+fn a_wait_that_was_given_up_makes_no_estimate_but_is_kept_as_a_bound() {
+    let start = Instant::now();
+    let mut latency = Latency::default();
+    assert_eq!(latency.at_least(start), Duration::ZERO);
+    latency.wait_at_least(ms(3_000), start);
+    latency.wait_at_least(ms(1), start);
+    assert_eq!((latency.estimate(start), latency.at_least(start)), (None, ms(3_000)));
+    assert_eq!(
+        latency.at_least(start + TAU).as_millis(),
+        1_103,
+        "it is forgotten like a sample"
+    );
+    latency.observe(ms(100), start);
+    assert_eq!(at(&latency, start), 3_000, "who made somebody wait in vain is not fast");
+}
+
+#[test]
+fn a_wait_that_was_given_up_raises_an_estimate_and_never_lowers_it() {
+    let start = Instant::now();
+    let mut latency = Latency::default();
+    latency.observe(ms(500), start);
+    latency.wait_at_least(ms(20), start);
+    assert_eq!(at(&latency, start), 500);
+    latency.wait_at_least(ms(900), start);
+    assert_eq!(at(&latency, start), 900);
+}
+
+#[test]
 fn a_report_that_comes_late_is_not_forgotten_twice() {
     let start = Instant::now();
     let mut latency = Latency::default();

@@ -60,10 +60,32 @@ async fn a_model_that_panics_gives_all_back() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_was_given_up_is_a_lower_bound_of_the_latency() {
     let bench = Bench::new("a b", told(&[("a", "hangs"), ("b", "fine")]), |_| {});
-    let latency = |is_stream| bench.members[0].view((0, 1), is_stream, Instant::now()).latency;
-    assert_eq!(latency(true), None);
-    assert!(tokio::time::timeout(ms(700), bench.call(&streamed())).await.is_err());
-    assert_eq!((latency(true), latency(false)), (Some(ms(700)), None));
+    let seen = |is_stream| {
+        let view = bench.members[0].view((0, 1), is_stream, Instant::now());
+        (view.latency, view.latency_at_least)
+    };
+    let call = streamed();
+    assert!(tokio::time::timeout(ms(700), bench.call(&call)).await.is_err());
+    assert_eq!((seen(true), seen(false)), ((None, ms(700)), (None, ms(0))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn impatient_clients_do_not_make_an_unknown_worker_the_fastest() {
+    let bench = Bench::new("a b", told(&[("a", "hangs"), ("b", "hangs")]), |setup| {
+        setup.route.balance = crate::Balance::P2cEwma;
+        // That they hear nothing opens no breaker.
+        setup.config.circuit_breaker_threshold = 0;
+    });
+    bench.members[1].answered(true, ms(100));
+    for _ in 0..40 {
+        assert!(tokio::time::timeout(ms(1), bench.call(&streamed())).await.is_err());
+    }
+    let calls = bench.calls();
+    assert!(
+        calls.iter().all(|&calls| calls > 3),
+        "each gets about its half: {calls:?}"
+    );
+    bench.is_at_rest();
 }
 
 #[tokio::test(start_paused = true)]

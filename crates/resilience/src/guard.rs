@@ -214,11 +214,14 @@ impl Guard {
 
     fn observe(&self, machines: &mut Machines, now: Instant) {
         let seen = (machines.breaker.state(now), machines.breaker.last_cause(now));
-        let before = std::mem::replace(&mut machines.seen, seen);
-        if let (to, Some(cause)) = seen
-            && before != seen
-        {
-            let from = before.0;
+        if seen != machines.seen {
+            self.note(machines, seen, now);
+        }
+    }
+
+    fn note(&self, machines: &mut Machines, seen: (State, Option<Cause>), now: Instant) {
+        let (from, _) = std::mem::replace(&mut machines.seen, seen);
+        if let (to, Some(cause)) = seen {
             let change = Change {
                 at: now,
                 from,

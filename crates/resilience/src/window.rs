@@ -61,12 +61,12 @@ impl Window {
         if counts == Counts::default() {
             return;
         }
-        let expired = self.expired(now).count();
-        let over = self.entries.len().saturating_add(1).saturating_sub(self.calls);
-        for _ in 0..expired.max(over) {
-            if let Some(entry) = self.entries.pop_front() {
-                self.counts = self.counts.without(entry.counts);
-            }
+        let oldest = self.oldest(now);
+        while let Some(entry) = self.entries.front()
+            && (Some(entry.at) < oldest || self.entries.len() >= self.calls)
+        {
+            self.counts = self.counts.without(entry.counts);
+            self.entries.pop_front();
         }
         self.entries.push_back(Entry { at: now, counts });
         self.counts = self.counts.with(counts);
@@ -74,7 +74,9 @@ impl Window {
 
     /// What is in the window now. Looking changes nothing.
     pub(crate) fn counts(&self, now: Instant) -> Counts {
-        self.expired(now).fold(self.counts, Counts::without)
+        let oldest = self.oldest(now);
+        let expired = self.entries.iter().take_while(|entry| Some(entry.at) < oldest);
+        expired.fold(self.counts, |counts, entry| counts.without(entry.counts))
     }
 
     /// Forgets all.
@@ -83,9 +85,9 @@ impl Window {
         self.counts = Counts::default();
     }
 
-    fn expired(&self, now: Instant) -> impl Iterator<Item = Counts> {
-        let is_old = move |entry: &&Entry| now.saturating_duration_since(entry.at) > self.age;
-        self.entries.iter().take_while(is_old).map(|entry| entry.counts)
+    /// From when on an outcome counts; none where all do.
+    fn oldest(&self, now: Instant) -> Option<Instant> {
+        now.checked_sub(self.age)
     }
 }
 

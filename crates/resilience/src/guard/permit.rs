@@ -117,11 +117,12 @@ impl Progress {
             Outcome::GivenUp | Outcome::Neutral if self.first_token.is_some() => Outcome::Success,
             outcome => outcome,
         };
-        // A wait without a first token is a lower bound, which says something only where it is too long already.
-        let waited = now.saturating_duration_since(self.began);
-        let is_too_long = waited >= Duration::from_millis(config.latency_p95_ms);
-        let in_vain = matches!(outcome, Outcome::Failure | Outcome::GivenUp) && is_too_long;
-        let wait = self.first_token.or_else(|| in_vain.then_some(waited));
+        let wait = self.first_token.or_else(|| {
+            let in_vain = matches!(outcome, Outcome::Failure | Outcome::GivenUp);
+            // A wait without a first token is a lower bound, which says something only where it is too long already.
+            let waited = in_vain.then(|| now.saturating_duration_since(self.began))?;
+            (waited >= Duration::from_millis(config.latency_p95_ms)).then_some(waited)
+        });
         machines.breaker.end(call, (outcome, wait), now, &mut machines.rng);
     }
 }

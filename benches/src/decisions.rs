@@ -1,21 +1,30 @@
 //! What the benchmarks of decisions decide on.
 
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use orchestrator_core::{Cx, Failure, Head, Model, Prompt, Reply, Text, Tier};
 use orchestrator_resilience::{Guard, RateLimit, State};
-use orchestrator_routing::{Ask, View, stable_hash};
+use orchestrator_routing::{Ask, Member, Metrics, RouteConfig, Router, Routes, View, stable_hash};
+use orchestrator_testkit::chat;
 use prometheus::Registry;
 use rand::{SeedableRng, rngs::StdRng};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// The guard of a worker that serves, for ever: taking it down costs more than what is measured.
+pub fn guard() -> &'static Guard {
+    Box::leak(Box::new(guard_of("w", 64)))
+}
+
+/// The guard of a worker of so many slots.
 ///
 /// # Panics
 ///
 /// If its metrics cannot be registered.
-pub fn guard() -> &'static Guard {
+pub fn guard_of(name: &str, slots: usize) -> Guard {
     let metrics = orchestrator_resilience::Metrics::register(&Registry::new()).expect("a new registry");
-    let guard = Guard::new("w".into(), Default::default(), 64, StdRng::seed_from_u64(0), &metrics);
-    Box::leak(Box::new(guard))
+    let rng = StdRng::seed_from_u64(0);
+    Guard::new(name.into(), Default::default(), slots, rng, &metrics)
 }
 
 /// A limit that lets calls through, and the time of one.
@@ -27,6 +36,53 @@ pub fn rate_limit() -> (RateLimit, Instant) {
 pub fn tiers(workers: usize) -> ([Vec<View>; 3], Ask) {
     let primary = (0..workers).map(well).collect();
     ([primary, Vec::new(), Vec::new()], Ask::new(7, 11))
+}
+
+/// A route with so many primary workers, all of which answer at once, and a request for it.
+///
+/// # Panics
+///
+/// If the route cannot be built.
+pub fn route(workers: usize) -> (Router, Prompt) {
+    let name = |worker| format!("worker {worker}");
+    let member = |worker| Arc::new(Member::new(guard_of(&name(worker), 64), None));
+    let members: Vec<_> = (0..workers).map(member).collect();
+    let config = RouteConfig {
+        primary: (0..workers).map(name).collect(),
+        ..RouteConfig::default()
+    };
+    let metrics = Metrics::register(&Registry::new()).expect("a new registry");
+    let routes = Routes::build([("route", config)], &members, 0, &metrics).expect("a route");
+    let models = vec![Arc::new(AtOnce) as Arc<dyn Model>; workers];
+    let request = chat(r#"{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true}"#);
+    let prompt = Prompt {
+        request: Box::new(request),
+        rewritten: false,
+        grounding: Vec::new(),
+    };
+    (Router::new(routes, models, StdRng::seed_from_u64(0)), prompt)
+}
+
+/// A model that has nothing to say.
+struct AtOnce;
+
+#[async_trait]
+impl Model for AtOnce {
+    async fn call(&self, _: &Cx, _: &Prompt) -> Result<Reply, Failure> {
+        Ok(Reply {
+            head: Head {
+                worker: "w".into(),
+                tier: Tier::Primary,
+                id: Text::default(),
+                model: Text::default(),
+                created: 0,
+                attempts: 0,
+                grounding: Vec::new(),
+                waited: Duration::ZERO,
+            },
+            events: stream::empty().boxed(),
+        })
+    }
 }
 
 fn well(worker: usize) -> View {

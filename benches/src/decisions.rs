@@ -59,6 +59,7 @@ pub fn route(workers: usize) -> (Router, Prompt) {
         request: Box::new(request),
         rewritten: false,
         grounding: Vec::new(),
+        limit: None,
     };
     (Router::new(routes, models, StdRng::seed_from_u64(0)), prompt)
 }
@@ -73,6 +74,7 @@ impl Model for AtOnce {
             head: Head {
                 worker: "w".into(),
                 tier: Tier::Primary,
+                degraded: None,
                 id: Text::default(),
                 model: Text::default(),
                 created: 0,

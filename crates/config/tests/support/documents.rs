@@ -143,6 +143,14 @@ fn fit(document: &mut Table) {
             route.as_table_mut().into_iter().for_each(|table| route_of(name, table));
         }
     }
+    let routes = document.get("routes").and_then(Value::as_table);
+    if let Some(name) = routes.and_then(|routes| routes.keys().next()).cloned() {
+        at(document, "pipeline.stages.inference", |table| {
+            if let Some(model) = table.get_mut("model") {
+                *model = format!("{name}-0").into();
+            }
+        });
+    }
     if let Some(workers) = document.get_mut("workers").and_then(Value::as_table_mut) {
         for (_, worker) in workers.iter_mut() {
             worker

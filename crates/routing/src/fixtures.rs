@@ -185,7 +185,8 @@ impl Setup {
             probing: Probing::OFF,
             seed: 1,
         };
-        let names = setup.route.workers().cloned().collect();
+        let mut names: Vec<_> = setup.route.workers().cloned().collect();
+        names.dedup();
         change(&mut setup);
         (setup, names)
     }

@@ -59,6 +59,11 @@ impl Member {
         &self.guard
     }
 
+    /// Its pool, if it is in one.
+    pub(crate) fn pool(&self) -> Option<&Slots> {
+        self.pool.as_ref()
+    }
+
     /// Calls that could begin, as `seen` of its guard: no more than its pool has slots for.
     pub fn free(&self, seen: &resilience::View) -> usize {
         match (seen.state, seen.cause) {

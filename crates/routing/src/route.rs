@@ -1,5 +1,7 @@
 //! A route at work: its workers by tier, what runs on each, and what is left of its budget. All cores share it.
 
+mod room;
+
 use crate::{
     Ask, Member, Plan, RouteConfig, View,
     load::{Counted, Limit, Load},
@@ -7,7 +9,7 @@ use crate::{
     plan, stable_hash,
 };
 use orchestrator_core::{Request, Tier};
-use orchestrator_resilience::{Config, RetryBudget, State};
+use orchestrator_resilience::{Config, RetryBudget, Slots};
 use parking_lot::Mutex;
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -29,6 +31,8 @@ pub struct Route {
     pub(crate) config: RouteConfig,
     /// Primary, secondary, backup.
     tiers: [Vec<Seat>; 3],
+    /// The pools that its workers are in.
+    pools: Vec<Slots>,
     /// Requests that the gate has let on.
     pub(crate) requests: Load,
     /// Calls by tier.
@@ -46,12 +50,16 @@ pub(crate) struct Seat {
     pub(crate) index: usize,
     pub(crate) weight: u32,
     pub(crate) member: Arc<Member>,
+    /// The pool of its worker, as the route counts pools.
+    pub(crate) pool: Option<usize>,
+    /// In which tiers before its own the worker stands too.
+    pub(crate) before: [bool; 3],
 }
 
 // === impl Route ===
 
 impl Route {
-    pub(crate) fn new(name: &str, config: RouteConfig, tiers: [Vec<Seat>; 3], metrics: RouteMetrics) -> Self {
+    pub(crate) fn new(name: &str, config: RouteConfig, mut tiers: [Vec<Seat>; 3], metrics: RouteMetrics) -> Self {
         let soft = Limit::new(config.soft_limit, config.stream_soft_limit);
         let hard = Limit::new(config.hard_limit, config.stream_hard_limit);
         let first = tiers.iter().flatten().next();
@@ -66,6 +74,7 @@ impl Route {
                 .map(|seat| seat.member.guard().config().clone())
                 .unwrap_or_default(),
             config,
+            pools: Seat::relate(&mut tiers),
             tiers,
             metrics,
         }
@@ -191,68 +200,9 @@ impl Route {
         is_time
     }
 
-    /// Calls that its workers could begin now, as far as `enough`. None where no worker is usable: who waits for one waits
-    /// in vain.
-    pub(crate) fn free(&self, is_stream: bool, enough: usize, now: Instant) -> Option<usize> {
-        let (mut free, mut spared) = (None, None);
-        for (seats, calls) in self.tiers.iter().zip(&self.calls) {
-            let soft = calls.left(is_stream);
-            let (mut here, mut here_spared) = (0_usize, 0_usize);
-            for seat in seats {
-                let view = seat.member.view((seat.index, seat.weight), is_stream, now);
-                let sum = match Standing::of(&view) {
-                    Standing::Usable => {
-                        free.get_or_insert(0_usize);
-                        &mut here
-                    }
-                    Standing::Spared => {
-                        spared.get_or_insert(0_usize);
-                        &mut here_spared
-                    }
-                    Standing::Away => continue,
-                };
-                *sum = sum.saturating_add(view.free);
-                if here.min(soft) >= enough {
-                    return Some(enough);
-                }
-            }
-            free = free.map(|free: usize| free.saturating_add(here.min(soft)));
-            spared = spared.map(|spared: usize| spared.saturating_add(here_spared.min(soft)));
-        }
-        free.or(spared)
-    }
-
     /// Calls of the route that are running.
     pub(crate) fn running(&self) -> usize {
         self.calls().into_iter().sum()
-    }
-
-    /// Calls that its workers take at once.
-    pub(crate) fn slots(&self) -> usize {
-        self.seats().map(|seat| seat.member.guard().slots().max()).sum()
-    }
-}
-
-/// Whether the gate may count on a worker.
-enum Standing {
-    Usable,
-    /// Opened by a rate, or unhealthy: the plan may call it if there is no better one.
-    Spared,
-    Away,
-}
-
-// === impl Standing ===
-
-impl Standing {
-    fn of(view: &View) -> Self {
-        let is_away = !view.rest.is_zero() || !view.rate_limited.is_zero();
-        match view.state {
-            _ if is_away => Standing::Away,
-            State::Open if view.opened_by_rate => Standing::Spared,
-            State::Open => Standing::Away,
-            State::Closed | State::HalfOpen if view.healthy == Some(false) => Standing::Spared,
-            State::Closed | State::HalfOpen => Standing::Usable,
-        }
     }
 }
 

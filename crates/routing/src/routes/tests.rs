@@ -80,9 +80,9 @@ async fn two_routes_for_the_same_pattern_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn streams_wait_apart_where_they_have_limits_of_their_own() {
     for (soft, hard, expected) in [
-        (None, None, (1, 0, 0)),
-        (Some(1), None, (2, 0, 1)),
-        (None, Some(1), (2, 0, 1)),
+        (None, None, (1, 0, 0, 100)),
+        (Some(1), None, (2, 0, 1, 1)),
+        (None, Some(1), (2, 0, 1, 100)),
     ] {
         let bench = Bench::new(
             "a",
@@ -93,8 +93,9 @@ async fn streams_wait_apart_where_they_have_limits_of_their_own() {
             },
         );
         let room = |is_stream| bench.routes.room(&prompt(is_stream).request).unwrap();
-        assert_eq!((bench.routes.rooms(), room(false), room(true)), expected);
-        assert_eq!(bench.routes.slots(room(true)), 100);
+        let slots = bench.routes.slots(room(true));
+        assert_eq!((bench.routes.rooms(), room(false), room(true), slots), expected);
+        assert_eq!(bench.routes.slots(room(false)), 100);
     }
 }
 

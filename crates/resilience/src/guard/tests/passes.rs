@@ -174,21 +174,26 @@ async fn only_calls_that_are_let_through_count_against_the_rate() {
         requests_burst: 2,
         ..quick()
     };
-    let (guard, _) = guard(config, 1);
+    let (guard, _) = guard(config, 3);
     let second = Duration::from_secs(1);
+    assert_eq!(
+        guard.view(Instant::now()).free,
+        2,
+        "no more than the limit lets through"
+    );
+    let others = [(); 2].map(|()| guard.slots().try_take().unwrap());
     let only = guard.try_admit(Pass::Usual).unwrap();
     for _ in 0..10 {
         assert_eq!(refused(&guard), Refusal::Full);
     }
-    drop(only);
+    drop((only, others));
     drop(guard.try_admit(Pass::Usual).unwrap());
     assert_eq!(refused(&guard), Refusal::RateLimited(second));
-    assert_eq!(
-        (guard.view(Instant::now()).rate_limited, guard.slots().taken()),
-        (second, 0)
-    );
+    let view = guard.view(Instant::now());
+    assert_eq!((view.rate_limited, view.free, view.running), (second, 0, 0));
     tokio::time::advance(second).await;
-    assert_eq!(guard.view(Instant::now()).rate_limited, Duration::ZERO);
+    let view = guard.view(Instant::now());
+    assert_eq!((view.rate_limited, view.free), (Duration::ZERO, 1));
     assert!(guard.try_admit(Pass::Usual).is_ok());
 }
 

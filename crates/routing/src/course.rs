@@ -235,9 +235,11 @@ impl<'a> Course<'a> {
         }
         let failure = reject.failure();
         match self.pause_after(&failure) {
-            // A short rest is waited for.
-            Pause::For(pause) => Ok(Next::Again(pause)),
-            Pause::Never => {
+            // A short rest is waited for, though not one after the other because others were faster.
+            Pause::For(pause) if self.began.elapsed().saturating_add(pause) <= self.route.longest_rest() => {
+                Ok(Next::Again(pause))
+            }
+            Pause::For(_) | Pause::Never => {
                 self.route.metrics.refused(reject.refused);
                 Err(failure)
             }

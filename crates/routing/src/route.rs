@@ -164,6 +164,11 @@ impl Route {
         &self.resilience
     }
 
+    /// The longest rest of a worker that a request waits for.
+    pub(crate) fn longest_rest(&self) -> Duration {
+        Duration::from_millis(self.resilience.retry_max_ms)
+    }
+
     /// What is left of the shortest rest, while all of its workers rest.
     pub(crate) fn shortest_rest(&self, now: Instant) -> Option<Duration> {
         let rests = self.seats().map(|seat| seat.member.guard().view(now).rest);

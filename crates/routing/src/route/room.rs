@@ -7,12 +7,13 @@
 use super::{Route, Seat};
 use crate::{View, load::Load};
 use orchestrator_resilience::{Slots, State};
-use std::iter::zip;
+use std::{iter::zip, time::Duration};
 use tokio::time::Instant;
 
 /// Whether the gate may count on a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
+    /// Now, or after a rest that is waited for.
     Usable,
     /// Opened by a rate, or unhealthy: the plan may call it if there is no better one.
     Spared,
@@ -27,7 +28,10 @@ struct Measure {
 }
 
 const FREE: Measure = Measure {
-    of_worker: |view| view.free,
+    of_worker: |view| match view.rest.is_zero() {
+        true => view.free,
+        false => 0,
+    },
     of_pool: Slots::free,
     of_tier: Load::left,
 };
@@ -41,8 +45,8 @@ const ALL: Measure = Measure {
 // === impl Route ===
 
 impl Route {
-    /// Calls that its workers could begin now, as far as `enough`. None where no worker is usable: who waits for one waits
-    /// in vain.
+    /// Calls that its workers could begin now, as far as `enough`. None where no worker is usable, nor will be after a rest
+    /// that is waited for: who waits for one waits in vain.
     pub(crate) fn free(&self, is_stream: bool, enough: usize, now: Instant) -> Option<usize> {
         self.count(&FREE, (is_stream, enough), now)
     }
@@ -70,7 +74,7 @@ impl Route {
         for (seats, mut tier) in zip(&self.tiers, tiers) {
             for seat in seats {
                 let view = seat.member.view((seat.index, seat.weight), is_stream, now);
-                if Standing::of(&view) != standing {
+                if Standing::of(&view, self.longest_rest()) != standing {
                     continue;
                 }
                 let mut none = usize::MAX;
@@ -126,10 +130,9 @@ fn place(pools: &mut Vec<Slots>, pool: &Slots) -> usize {
 // === impl Standing ===
 
 impl Standing {
-    fn of(view: &View) -> Self {
-        let is_away = !view.rest.is_zero() || !view.rate_limited.is_zero();
+    fn of(view: &View, longest_rest: Duration) -> Self {
         match view.state {
-            _ if is_away => Standing::Away,
+            _ if view.rest.max(view.rate_limited) > longest_rest => Standing::Away,
             State::Open if view.opened_by_rate => Standing::Spared,
             State::Open => Standing::Away,
             State::Closed | State::HalfOpen if view.healthy == Some(false) => Standing::Spared,

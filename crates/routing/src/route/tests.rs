@@ -148,6 +148,21 @@ async fn workers_that_are_away_have_nothing_free_and_none_is_no_number() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_that_is_back_soon_is_counted_on_though_nothing_of_it_is_free() {
+    let bench = bench("a | b");
+    bench.members[1].guard().force_open(ms(9_000));
+    for (seconds, expected) in [(3, (Some(0), 2)), (9, (None, 0))] {
+        bench.members[0]
+            .enter(Pass::Usual)
+            .unwrap()
+            .permit
+            .failed(crate::fixtures::limited(seconds));
+        assert_eq!((free(&bench, 9), slots(&bench, true)), expected, "{seconds} s");
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn those_opened_by_a_rate_count_only_where_there_is_no_better_one() {
     let script = |name: &str, nth: usize| if name == "a" && nth % 5 < 3 { bad() } else { fine() };
     let bench = Bench::new("a | b", script, |setup| {

@@ -168,6 +168,30 @@ async fn where_no_worker_is_usable_nobody_waits_for_one() {
     assert_eq!(bench.routes.slots(1), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn no_more_are_let_on_than_a_limit_of_calls_a_minute_lets_through() {
+    let bench = Bench::new(
+        "a",
+        |_, _| slow(1),
+        |setup| {
+            setup.config.requests_per_minute = 600;
+            setup.config.requests_burst = 2;
+            setup.head_start = 1;
+        },
+    );
+    let admitted = || std::iter::from_fn(|| bench.admit(0).ok()).take(20).collect::<Vec<_>>();
+    assert_eq!(admitted().len(), 3);
+    for _ in 0..2 {
+        bench.answer(&streamed()).await.unwrap();
+    }
+    let ahead = admitted();
+    assert_eq!((ahead.len(), bench.admit(0).unwrap_err()), (1, "full"));
+    tokio::time::advance(ms(100)).await;
+    assert_eq!(admitted().len(), 1);
+    drop(ahead);
+    bench.is_at_rest();
+}
+
 /// How many of `threads` racers that each ask three times are let on, and hold what they get.
 fn let_on(routes: &Arc<Routes>, threads: usize) -> usize {
     let barrier = Barrier::new(threads);

@@ -67,6 +67,12 @@ impl<T> Room<T> {
             .sum()
     }
 
+    /// The weight of the highest lane in which somebody waits.
+    pub(crate) fn weight(&self, weights: &Weights) -> Option<i64> {
+        let highest = self.lanes.iter().find(|lane| !lane.waiting.is_empty())?;
+        Some(weights.of(highest.priority))
+    }
+
     /// How many wait in a lane and those above it.
     fn ahead_of(&self, priority: Priority) -> usize {
         self.lanes

@@ -36,7 +36,10 @@ impl Place {
         let member = route.member(candidate.worker)?.clone();
         let model = router.model(candidate.worker)?.clone();
         let calls = route.enter(candidate.tier, is_stream)?;
-        let held = member.enter(candidate.pass).ok()?;
+        let mut held = member.enter(candidate.pass).ok()?;
+        if !is_stream {
+            held.permit.of_whole_answer();
+        }
         Some(Place {
             member,
             model,

@@ -287,3 +287,44 @@ async fn with_adaptive_concurrency_the_slots_are_as_many_as_the_worker_takes() {
     late.failed(Failure::new(Code::FirstTokenTimeout, "nothing came"));
     assert!(guard.slots().max() < found);
 }
+
+/// Whole answers take as long as they are long.
+#[tokio::test(start_paused = true)]
+async fn how_long_whole_answers_take_neither_opens_the_breaker_nor_lowers_the_limit() {
+    let config = Config {
+        adaptive_concurrency: true,
+        latency_p95_ms: 6_000,
+        ..by_a_rate()
+    };
+    let (guard, _) = guard(config, 40);
+    for round in 0..60_u64 {
+        let mut round_of: Vec<Permit> = std::iter::from_fn(|| guard.try_admit(Pass::Usual).ok()).collect();
+        round_of.iter_mut().for_each(Permit::of_whole_answer);
+        tokio::time::advance(Duration::from_secs(1 + 20 * (round % 2))).await;
+        // One of them is given up.
+        round_of.iter_mut().skip(1).for_each(Permit::first_token);
+        if round_of.len() == 1 {
+            round_of.iter_mut().for_each(Permit::first_token);
+        }
+    }
+    assert_eq!((guard.state(), guard.slots().max()), (State::Closed, 40));
+    guard.try_admit(Pass::Usual).unwrap().failed(limited(0));
+    assert_eq!(guard.slots().max(), 36, "a 429 lowers it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_answers_do_not_outweigh_what_streams_say() {
+    let config = Config {
+        adaptive_concurrency: true,
+        ..quick()
+    };
+    let (guard, _) = guard(config, 95);
+    for _ in 0..300 {
+        let mut round: Vec<Permit> = std::iter::from_fn(|| guard.try_admit(Pass::Usual).ok()).collect();
+        round.iter_mut().step_by(2).skip(1).for_each(Permit::of_whole_answer);
+        tokio::time::advance(Duration::from_millis(20 * round.len().max(5) as u64)).await;
+        round.iter_mut().for_each(Permit::first_token);
+    }
+    let found = guard.slots().max();
+    assert!((5..=16).contains(&found), "{found}");
+}

@@ -45,6 +45,7 @@ fn well(worker: usize) -> View {
         warmth: 1.0,
         healthy: None,
         latency: Some(Duration::from_millis(100)),
+        unheard: 0,
     }
 }
 

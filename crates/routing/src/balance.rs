@@ -32,7 +32,7 @@ impl<'a> Usable<'a> {
 
     /// Whether it has got its first call, but nothing is known of it yet.
     fn is_on_trial(&self) -> bool {
-        self.view.latency.is_none() && self.view.running > 0
+        self.view.latency.is_none() && self.view.unheard > 0
     }
 }
 

@@ -37,6 +37,8 @@ pub struct View {
     pub healthy: Option<bool>,
     /// Its estimated latency for requests of this kind, stream or whole answer; none without samples.
     pub latency: Option<Duration>,
+    /// Calls of this kind that it has got and that have not come to their first token, or their whole answer.
+    pub unheard: usize,
 }
 
 /// What a plan needs to know of the request and of its route.

@@ -122,6 +122,7 @@ impl Drop for Freed {
 
 impl<'a> Waiting<'a> {
     fn begin(member: &'a Member, is_stream: bool) -> Self {
+        member.begins(is_stream);
         Waiting {
             member,
             is_stream,
@@ -139,6 +140,7 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        self.member.is_heard(self.is_stream);
         // A panic is nobody's patience.
         if !self.is_over && !std::thread::panicking() {
             self.member.answered(self.is_stream, self.since.elapsed());

@@ -41,6 +41,7 @@ async fn a_new_one_is_closed_free_and_unknown() {
         warmth: 1.0,
         healthy: None,
         latency: None,
+        unheard: 0,
     };
     assert_eq!((view(&member), &**member.name()), (expected, "w"));
 }

@@ -25,6 +25,7 @@ pub(crate) fn well(worker: usize) -> View {
         warmth: 1.0,
         healthy: Some(true),
         latency: Some(Duration::from_millis(100)),
+        unheard: 0,
     }
 }
 

@@ -140,7 +140,7 @@ pub struct Resilience {
     #[schemars(range(min = 1, max = 600_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_max_ms: Option<u64>,
-    /// Failures in a row that open the breaker; 0: no row does.
+    /// Failures in a row that open the breaker, as do twenty calls in a row without a first token; 0: no row does.
     #[schemars(range(min = 0, max = 10_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub circuit_breaker_threshold: Option<u32>,

@@ -38,7 +38,7 @@ pub struct Route {
     /// Calls by tier.
     calls: [Load; 3],
     turn: AtomicU64,
-    budget: Mutex<RetryBudget>,
+    budget: RetryBudget,
     probed: Mutex<Option<Instant>>,
     resilience: Config,
     pub(crate) metrics: RouteMetrics,
@@ -68,7 +68,7 @@ impl Route {
             requests: Load::new(hard),
             calls: [Load::new(soft), Load::new(soft), Load::new(soft)],
             turn: AtomicU64::new(0),
-            budget: Mutex::new(RetryBudget::new(config.retry_budget_percent, config.retry_budget_min)),
+            budget: RetryBudget::new(config.retry_budget_percent, config.retry_budget_min),
             probed: Mutex::new(None),
             resilience: first
                 .map(|seat| seat.member.guard().config().clone())
@@ -182,17 +182,17 @@ impl Route {
 
     /// Calls beyond a request's first that may still be made.
     pub fn retries_left(&self, now: Instant) -> u64 {
-        self.budget.lock().left(now)
+        self.budget.left(now)
     }
 
     /// A request begins.
     pub(crate) fn begin(&self, now: Instant) {
-        self.budget.lock().request(now);
+        self.budget.request(now);
     }
 
     /// Whether the route may make one more call beyond a request's first.
     pub(crate) fn may_retry(&self, now: Instant) -> bool {
-        self.budget.lock().try_spend(now)
+        self.budget.try_spend(now)
     }
 
     /// Whether it is time to send one request to a worker that is left alone, since all are.

@@ -130,10 +130,14 @@ impl<'a> Course<'a> {
         }
         match plan.reject {
             Some(reject) if reject.refused == Refused::AllBreakersOpen => self.probe(plan.probe, reject).await,
-            Some(reject) if reject.refused != Refused::OverCapacity => self.refuse(reject),
             // Nobody else is left than those who refused our credentials.
-            _ if is_barred => self.give_up(),
-            _ => Ok(Next::Wait(LOOK_AGAIN)),
+            None
+            | Some(Reject {
+                refused: Refused::OverCapacity,
+                ..
+            }) if is_barred => self.give_up(),
+            Some(reject) => self.refuse(reject),
+            None => Ok(Next::Wait(LOOK_AGAIN)),
         }
     }
 
@@ -238,10 +242,12 @@ impl<'a> Course<'a> {
 
     /// No worker can be called. What the last call came to says more than that the workers are left alone since.
     fn refuse(&mut self, reject: Reject) -> Result<Next, Failure> {
+        let Some(failure) = reject.failure() else {
+            return Ok(Next::Wait(LOOK_AGAIN));
+        };
         if self.last.is_some() {
             return self.give_up();
         }
-        let failure = reject.failure();
         match self.pause_after(&failure) {
             // A short rest is waited for, though not one after the other because others were faster.
             Pause::For(pause) if self.began.elapsed().saturating_add(pause) <= self.route.longest_rest() => {
@@ -291,16 +297,16 @@ fn spent() -> Failure {
 // === impl Reject ===
 
 impl Reject {
-    /// The refusal in words.
-    fn failure(self) -> Failure {
+    /// The refusal in words; none where a slot is waited for.
+    fn failure(self) -> Option<Failure> {
         let (code, text) = match self.refused {
+            Refused::OverCapacity => return None,
             Refused::DeadlineTooShort => {
                 let text = "Nothing is left of the time that the request has.";
-                return Failure::new(Code::DeadlineExceeded, text);
+                return Some(Failure::new(Code::DeadlineExceeded, text));
             }
             Refused::AllResting => (Code::RateLimited, "All workers asked for a rest."),
             Refused::RateLimited => (Code::RateLimited, "The workers are called as often as they may."),
-            Refused::OverCapacity => (Code::Overloaded, "All workers are busy."),
             Refused::AllBreakersOpen => (
                 Code::BreakerOpen,
                 "No worker is called for now, since their last calls failed.",
@@ -311,7 +317,7 @@ impl Reject {
             Code::RateLimited => Duration::ZERO,
             _ => Duration::from_secs(1),
         };
-        Failure::new(code, text).with_retry_after(self.after.max(least))
+        Some(Failure::new(code, text).with_retry_after(self.after.max(least)))
     }
 }
 

@@ -105,7 +105,7 @@ impl Metrics {
         };
         RouteMetrics {
             decisions: Reason::ALL.map(decided).into(),
-            refusals: Refused::ALL.map(refused).into(),
+            refusals: Refused::FINAL.map(refused).into(),
             retries: self.retries.clone(),
             spent: self.spent.with_label_values(&[route]),
         }

@@ -51,7 +51,10 @@ async fn a_route_without_a_call_shows_zeros_for_every_reason() {
         (family.get_metric().len(), values.sum::<f64>())
     };
     assert_eq!(counted("orchestrator_route_decisions_total"), (Reason::ALL.len(), 0.0));
-    assert_eq!(counted("orchestrator_route_refusals_total"), (Refused::ALL.len(), 1.0));
+    assert_eq!(
+        counted("orchestrator_route_refusals_total"),
+        (Refused::FINAL.len(), 1.0)
+    );
     assert_eq!(counted("orchestrator_retry_budget_spent_total"), (1, 0.0));
 }
 

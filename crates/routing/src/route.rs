@@ -159,7 +159,7 @@ impl Route {
         self.tiers.iter().flatten()
     }
 
-    /// How its requests are tried again: as the first of its workers says.
+    /// How its requests are tried again, which is the same with every worker.
     pub fn resilience(&self) -> &Config {
         &self.resilience
     }

@@ -127,6 +127,23 @@ async fn as_many_are_let_on_as_there_are_slots_and_a_head_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_are_let_on_for_slots_that_are_shared() {
+    for (tiers, pool, expected) in [("a b c", 4, 5), ("a b | c", 4, 5), ("a | a", 9, 3), ("a b | b a", 9, 5)] {
+        let bench = Bench::new(
+            tiers,
+            |_, _| slow(1),
+            |setup| {
+                setup.slots = 2;
+                setup.pool = Some(orchestrator_resilience::Slots::new(pool));
+                setup.head_start = 1;
+            },
+        );
+        let credits: Vec<_> = std::iter::from_fn(|| bench.admit(0).ok()).take(20).collect();
+        assert_eq!(credits.len(), expected, "{tiers}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_whose_call_runs_counts_once() {
     let bench = Bench::new(
         "a",
@@ -159,7 +176,7 @@ async fn a_request_whose_call_runs_counts_once() {
 async fn where_no_worker_is_usable_nobody_waits_for_one() {
     let bench = Bench::new("a", |_, _| slow(1), |setup| setup.slots = 1);
     bench.members[0].guard().force_open(ms(9_000));
-    let credits: Vec<_> = (0..5).map(|_| bench.admit(0).unwrap()).collect();
+    let credits: Vec<_> = (0..5).filter_map(|_| bench.admit(0).ok()).collect();
     assert_eq!(credits.len(), 5);
     assert!(
         matches!(bench.routes.admit(1), Admission::Refused),

@@ -86,7 +86,7 @@ pub struct Pools {
 
 /// How well a route's patterns fit a model's name. The greater one is the closer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fit {
+pub(crate) enum Fit {
     /// A beginning of this many bytes.
     Prefix(usize),
     /// The name itself.
@@ -105,7 +105,7 @@ struct Weight(
 
 impl RouteConfig {
     /// How well the route fits a request for `model`: by the closest of its patterns; `None` if by none.
-    pub fn fit(&self, model: &str) -> Option<Fit> {
+    pub(crate) fn fit(&self, model: &str) -> Option<Fit> {
         self.models.iter().filter_map(|pattern| Fit::of(pattern, model)).max()
     }
 

@@ -16,7 +16,7 @@ const PENALTY: Duration = Duration::from_secs(1);
 
 /// A worker's latency for requests of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Latency(Option<Peak>);
+pub(crate) struct Latency(Option<Peak>);
 
 /// An estimate in seconds, as it was at a moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,17 +29,17 @@ struct Peak {
 
 impl Latency {
     /// Takes a sample: the time to a stream's first token or to a whole answer, or how long it was waited for in vain.
-    pub fn observe(&mut self, sample: Duration, now: Instant) {
+    pub(crate) fn observe(&mut self, sample: Duration, now: Instant) {
         self.set(self.seconds(now).unwrap_or(0.0).max(sample.as_secs_f64()), now);
     }
 
     /// Takes a failure or a 429, whose own time would speak for the worker: it adds a second.
-    pub fn penalize(&mut self, now: Instant) {
+    pub(crate) fn penalize(&mut self, now: Instant) {
         self.set(self.seconds(now).unwrap_or(0.0) + PENALTY.as_secs_f64(), now);
     }
 
     /// The estimate at `now`; none without a sample. Looking changes nothing.
-    pub fn estimate(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn estimate(&self, now: Instant) -> Option<Duration> {
         Some(Duration::try_from_secs_f64(self.seconds(now)?).unwrap_or(Duration::MAX))
     }
 

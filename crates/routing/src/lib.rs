@@ -24,10 +24,12 @@ mod told;
 mod view;
 
 pub use balance::stable_hash;
-pub use config::{Balance, Fit, Pools, RouteConfig};
+pub(crate) use config::Fit;
+pub use config::{Balance, Pools, RouteConfig};
 pub use error::Error;
-pub use health::{Health, Probing};
-pub use latency::Latency;
+pub(crate) use health::Health;
+pub use health::Probing;
+pub(crate) use latency::Latency;
 pub use member::Member;
 pub use metrics::Metrics;
 pub use plan::{Candidate, Plan, Reject, Skipped, plan};

@@ -51,7 +51,7 @@ struct Ticket {
     called: oneshot::Receiver<Pass>,
 }
 
-enum Entry {
+enum Entered {
     Admitted(Pass),
     Waits(Ticket),
 }
@@ -85,8 +85,8 @@ impl Gate {
         let now = Instant::now();
         let lanes = self.0.lanes.load();
         let mut ticket = match self.enter(room, priority, cx.deadline().unwrap_or(now), &lanes)? {
-            Entry::Admitted(pass) => return Ok(pass),
-            Entry::Waits(ticket) => ticket,
+            Entered::Admitted(pass) => return Ok(pass),
+            Entered::Waits(ticket) => ticket,
         };
         let patience = now.checked_add(Duration::from_millis(lanes.max_wait_ms)).unwrap_or(now);
         let mut alarm = std::pin::pin!(sleep_until(patience));
@@ -125,12 +125,18 @@ impl Gate {
         }
     }
 
-    fn enter(&self, room: usize, priority: Priority, deadline: Instant, lanes: &LanesConfig) -> Result<Entry, Failure> {
+    fn enter(
+        &self,
+        room: usize,
+        priority: Priority,
+        deadline: Instant,
+        lanes: &LanesConfig,
+    ) -> Result<Entered, Failure> {
         let now = Instant::now();
         let mut rooms = self.0.rooms.lock();
         // Whoever waits goes first.
         let shed = match self.serve(&mut rooms, room, lanes) {
-            Admission::Granted(credit) => return Ok(Entry::Admitted(self.let_on(room, credit, now))),
+            Admission::Granted(credit) => return Ok(Entered::Admitted(self.let_on(room, credit, now))),
             Admission::Refused => Some(Shed::HardLimit),
             Admission::Full => {
                 let left = deadline.saturating_duration_since(now);
@@ -151,7 +157,7 @@ impl Gate {
         }
         let (caller, called) = oneshot::channel();
         let number = rooms.wait(room, priority, caller, now);
-        Ok(Entry::Waits(Ticket {
+        Ok(Entered::Waits(Ticket {
             gate: self.clone(),
             room,
             number,

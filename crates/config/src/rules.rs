@@ -146,6 +146,10 @@ impl Rules<'_> {
     fn resilience(&mut self, table: &Path, config: &orchestrator_resilience::Config) {
         let (base, most) = (config.retry_base_ms, config.retry_max_ms);
         self.order(table, ("retry_base_ms", base), ("retry_max_ms", most));
+        self.breaker(table, config);
+    }
+
+    fn breaker(&mut self, table: &Path, config: &orchestrator_resilience::Config) {
         let (open, most) = (config.circuit_breaker_timeout_s, config.open_max_s);
         self.order(table, ("circuit_breaker_timeout_s", open), ("open_max_s", most));
     }

@@ -37,8 +37,8 @@ pub trait Model: Send + Sync + 'static {
 
 /// The room behind the gate: how many requests may go on to the workers, by the waiting rooms that requests share.
 ///
-/// Nobody tells the gate that a worker has come free. It looks when a request arrives and when a [`Credit`] comes back, so
-/// whoever is refused a credit must be able to count on one that is out.
+/// Nobody tells the gate that a worker has come free. It looks when a request arrives, when a [`Credit`] comes back and, as
+/// long as somebody waits, ten times a second, since rests and breakers end by the clock.
 pub trait Capacity: Send + Sync + 'static {
     /// How many waiting rooms there are.
     fn rooms(&self) -> usize;
@@ -61,7 +61,7 @@ pub trait Capacity: Send + Sync + 'static {
 pub enum Admission {
     /// It may go on.
     Granted(Credit),
-    /// It has to wait until a credit comes back.
+    /// It has to wait until there is one.
     Full,
     /// It is refused: more than this must not run, so waiting is not offered either.
     Refused,

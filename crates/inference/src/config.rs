@@ -125,23 +125,12 @@ pub enum UpstreamStream {
     Always,
 }
 
-/// The keys of `[pipeline.resilience]` for one worker alone; those left out are as there.
+/// The keys of `[pipeline.resilience]` for one worker alone, but for how requests are tried again, since that takes other
+/// workers too; those left out are as there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resilience {
-    /// Calls that one request may cost in all.
-    #[schemars(range(min = 1, max = 20))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_attempts: Option<u32>,
-    /// The longest first pause between two calls, in milliseconds.
-    #[schemars(range(min = 1, max = 60_000))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_base_ms: Option<u64>,
-    /// The longest pause between two calls, in milliseconds.
-    #[schemars(range(min = 1, max = 600_000))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_max_ms: Option<u64>,
-    /// Failures in a row that open the breaker; 0: no row does.
+    /// Failures in a row that open the breaker, as do twenty calls in a row without a first token; 0: no row does.
     #[schemars(range(min = 0, max = 10_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub circuit_breaker_threshold: Option<u32>,
@@ -297,9 +286,9 @@ impl Resilience {
     /// The general settings with this worker's own in place.
     pub fn over(&self, general: &orchestrator_resilience::Config) -> orchestrator_resilience::Config {
         orchestrator_resilience::Config {
-            retry_attempts: self.retry_attempts.unwrap_or(general.retry_attempts),
-            retry_base_ms: self.retry_base_ms.unwrap_or(general.retry_base_ms),
-            retry_max_ms: self.retry_max_ms.unwrap_or(general.retry_max_ms),
+            retry_attempts: general.retry_attempts,
+            retry_base_ms: general.retry_base_ms,
+            retry_max_ms: general.retry_max_ms,
             circuit_breaker_threshold: self
                 .circuit_breaker_threshold
                 .unwrap_or(general.circuit_breaker_threshold),

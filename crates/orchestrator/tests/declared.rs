@@ -178,13 +178,10 @@ fn the_worker_s_key_and_model_are_what_its_server_is_asked_with() {
 }
 
 #[test]
-fn a_worker_is_retried_as_often_as_its_own_section_says() {
+fn a_request_is_tried_as_often_as_the_document_says() {
     for (attempts, calls) in [(1, 1), (3, 3)] {
         let server = ModelServer::following(Script::failing(500));
-        let more = format!(
-            "resilience = {{ retry_attempts = {attempts}, retry_base_ms = 1, retry_max_ms = 1 }}\n\
-             [pipeline.resilience]\nretry_attempts = 2\n"
-        );
+        let more = format!("[pipeline.resilience]\nretry_attempts = {attempts}\nretry_base_ms = 1\nretry_max_ms = 1\n");
         let program = Program::start(&before(&server, &more));
         assert!(program.complete("fail").starts_with("HTTP/1.1 5"));
         assert_eq!(server.counts("fail").calls, calls);

@@ -2,7 +2,8 @@
 //!
 //! A request goes on against a credit of [`Capacity`], which rides with it until its answer is over. Requests for the same
 //! workers wait in the same room, so that one full route never blocks another. Rooms are shared by all cores; nobody
-//! overtakes while somebody waits in the same room.
+//! overtakes while somebody waits in the same room. Where rooms share credits they take turns, by the highest lane in which
+//! somebody waits.
 
 mod rooms;
 
@@ -10,11 +11,14 @@ use crate::{LanesConfig, Metrics, metrics::Shed, room::Number};
 use orchestrator_core::{Admission, Capacity, Credit, Cx, Failure, Flow, Live, Priority, Stage, StageName, Unique};
 use parking_lot::Mutex;
 use rooms::Rooms;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 use tokio::{
-    sync::oneshot,
+    sync::{Mutex as Turn, oneshot},
     time::{Instant, sleep_until},
 };
+
+/// How long those who wait go at most without a look at what is free: rests, limits and breakers end by the clock.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The gate, shared by the lines of all cores.
 #[derive(Clone, Debug)]
@@ -23,6 +27,8 @@ pub struct Gate(Arc<Shared>);
 struct Shared {
     capacity: Arc<dyn Capacity>,
     rooms: Mutex<Rooms<oneshot::Sender<Pass>>>,
+    /// Held, for each room, by the one who looks again for all who wait there.
+    watches: Vec<Turn<()>>,
     lanes: Live<LanesConfig>,
     metrics: Metrics,
 }
@@ -45,7 +51,7 @@ struct Ticket {
     called: oneshot::Receiver<Pass>,
 }
 
-enum Entry {
+enum Entered {
     Admitted(Pass),
     Waits(Ticket),
 }
@@ -57,6 +63,7 @@ impl Gate {
     pub fn new(capacity: Arc<dyn Capacity>, lanes: Live<LanesConfig>, metrics: Metrics) -> Self {
         Gate(Arc::new(Shared {
             rooms: Mutex::new(Rooms::new(capacity.rooms())),
+            watches: (0..capacity.rooms()).map(|_| Turn::new(())).collect(),
             capacity,
             lanes,
             metrics,
@@ -84,16 +91,18 @@ impl Gate {
         let now = Instant::now();
         let lanes = self.0.lanes.load();
         let mut ticket = match self.enter(room, priority, cx.deadline().unwrap_or(now), &lanes)? {
-            Entry::Admitted(pass) => return Ok(pass),
-            Entry::Waits(ticket) => ticket,
+            Entered::Admitted(pass) => return Ok(pass),
+            Entered::Waits(ticket) => ticket,
         };
         let patience = now.checked_add(Duration::from_millis(lanes.max_wait_ms)).unwrap_or(now);
         let mut alarm = std::pin::pin!(sleep_until(patience));
+        let mut watch = std::pin::pin!(self.watch(room));
         let pass = loop {
             tokio::select! {
                 biased;
                 called = &mut ticket.called => break called.map_err(|_| self.refusal(room, Shed::Wait)),
                 () = &mut alarm => break Err(self.refusal(room, Shed::Wait)),
+                never = &mut watch => match never {},
                 higher = cx.raised(priority) => {
                     priority = higher;
                     self.0.rooms.lock().raise(room, ticket.number, higher);
@@ -104,12 +113,36 @@ impl Gate {
         pass
     }
 
-    fn enter(&self, room: usize, priority: Priority, deadline: Instant, lanes: &LanesConfig) -> Result<Entry, Failure> {
+    /// Looks again from time to time, once it is this one's turn to do so for all who wait in the room.
+    async fn watch(&self, room: usize) -> Infallible {
+        let _turn = match self.0.watches.get(room) {
+            Some(watch) => watch.lock().await,
+            None => std::future::pending().await,
+        };
+        loop {
+            let looked = self.0.rooms.lock().looked(room);
+            let due = looked.and_then(|looked| looked.checked_add(LOOK_AGAIN));
+            sleep_until(due.unwrap_or_else(Instant::now)).await;
+            let mut rooms = self.0.rooms.lock();
+            // Others may have looked meanwhile.
+            if rooms.looked(room) == looked {
+                self.serve_all(&mut rooms, &self.0.lanes.load());
+            }
+        }
+    }
+
+    fn enter(
+        &self,
+        room: usize,
+        priority: Priority,
+        deadline: Instant,
+        lanes: &LanesConfig,
+    ) -> Result<Entered, Failure> {
         let now = Instant::now();
         let mut rooms = self.0.rooms.lock();
         // Whoever waits goes first.
         let shed = match self.serve(&mut rooms, room, lanes) {
-            Admission::Granted(credit) => return Ok(Entry::Admitted(self.let_on(room, credit, now))),
+            Admission::Granted(credit) => return Ok(Entered::Admitted(self.let_on(room, credit, now))),
             Admission::Refused => Some(Shed::HardLimit),
             Admission::Full => {
                 let left = deadline.saturating_duration_since(now);
@@ -130,7 +163,7 @@ impl Gate {
         }
         let (caller, called) = oneshot::channel();
         let number = rooms.wait(room, priority, caller, now);
-        Ok(Entry::Waits(Ticket {
+        Ok(Entered::Waits(Ticket {
             gate: self.clone(),
             room,
             number,
@@ -141,19 +174,51 @@ impl Gate {
     /// Calls those who wait in a room as long as there are credits; what is left is for whoever asks.
     fn serve(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, room: usize, lanes: &LanesConfig) -> Admission {
         loop {
-            let now = Instant::now();
-            let credit = match self.0.capacity.admit(room) {
+            let credit = match self.admit(rooms, room) {
                 Admission::Granted(credit) => credit,
                 none => return none,
             };
-            let Some(caller) = rooms.next(room, now, lanes) else {
+            if let Some(credit) = self.hand_on(rooms, (room, credit), lanes) {
                 return Admission::Granted(credit);
-            };
-            if let Err(mut pass) = caller.send(self.let_on(room, credit, now)) {
-                // Given back by hand, since a pass that is dropped looks for the next by itself.
-                pass.credit.take();
             }
         }
+    }
+
+    /// Calls those who wait in any room, in the rooms' turns, as long as there are credits.
+    fn serve_all(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, lanes: &LanesConfig) {
+        let mut left = rooms.occupied();
+        while let Some(room) = rooms.turn(&left, &lanes.weights) {
+            match self.admit(rooms, room) {
+                Admission::Granted(credit) => {
+                    rooms.take_turn(&left, room, &lanes.weights);
+                    drop(self.hand_on(rooms, (room, credit), lanes));
+                }
+                Admission::Full | Admission::Refused => left.retain(|other| *other != room),
+            }
+        }
+    }
+
+    fn admit(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, room: usize) -> Admission {
+        rooms.look(room, Instant::now());
+        self.0.capacity.admit(room)
+    }
+
+    /// Calls the next one of a room; the credit comes back where nobody waits.
+    fn hand_on(
+        &self,
+        rooms: &mut Rooms<oneshot::Sender<Pass>>,
+        (room, mut credit): (usize, Credit),
+        lanes: &LanesConfig,
+    ) -> Option<Credit> {
+        let now = Instant::now();
+        while let Some(caller) = rooms.next(room, now, lanes) {
+            match caller.send(self.let_on(room, credit, now)) {
+                Ok(()) => return None,
+                // Taken out by hand, since a pass that is dropped looks for the next by itself.
+                Err(mut pass) => credit = pass.credit.take()?,
+            }
+        }
+        Some(credit)
     }
 
     fn let_on(&self, room: usize, credit: Credit, since: Instant) -> Pass {
@@ -177,13 +242,6 @@ impl Gate {
         let mut rooms = self.0.rooms.lock();
         rooms.held(room, held);
         self.serve_all(&mut rooms, &lanes);
-    }
-
-    /// Calls those who wait in any room as long as there are credits.
-    fn serve_all(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, lanes: &LanesConfig) {
-        for room in rooms.occupied() {
-            self.serve(rooms, room, lanes);
-        }
     }
 }
 

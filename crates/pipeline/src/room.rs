@@ -29,7 +29,7 @@ struct Lane<T> {
     priority: Priority,
     waiting: BTreeMap<Number, Waiting<T>>,
     /// What smooth weighted round-robin owes the lane.
-    credit: i64,
+    owed: i64,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl<T> Room<T> {
         let lane = |priority| Lane {
             priority,
             waiting: BTreeMap::new(),
-            credit: 0,
+            owed: 0,
         };
         Room {
             lanes: Priority::ALL.map(lane),
@@ -65,6 +65,12 @@ impl<T> Room<T> {
             .filter(|lane| lane.priority == priority)
             .map(|lane| lane.waiting.len())
             .sum()
+    }
+
+    /// The weight of the highest lane in which somebody waits.
+    pub(crate) fn weight(&self, weights: &Weights) -> Option<i64> {
+        let highest = self.lanes.iter().find(|lane| !lane.waiting.is_empty())?;
+        Some(weights.of(highest.priority))
     }
 
     /// How many wait in a lane and those above it.
@@ -140,13 +146,13 @@ impl<T> Room<T> {
         let mut total = 0_i64;
         for lane in self.lanes.iter_mut().filter(|lane| !lane.waiting.is_empty()) {
             let weight = config.weights.of(lane.priority);
-            lane.credit = lane.credit.saturating_add(weight);
+            lane.owed = lane.owed.saturating_add(weight);
             total = total.saturating_add(weight);
         }
         // The first of equals wins, and the high lane stands first.
         let filled = self.lanes.iter_mut().rev().filter(|lane| !lane.waiting.is_empty());
-        let lane = filled.max_by_key(|lane| lane.credit)?;
-        lane.credit = lane.credit.saturating_sub(total);
+        let lane = filled.max_by_key(|lane| lane.owed)?;
+        lane.owed = lane.owed.saturating_sub(total);
         Some(lane)
     }
 

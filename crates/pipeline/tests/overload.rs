@@ -16,7 +16,7 @@ use orchestrator_core::{Code, Failure, FinishReason, Priority};
 use orchestrator_pipeline::LanesConfig;
 use orchestrator_resilience::Config;
 use orchestrator_testkit::scripted::Call;
-use routed::{Outcome, Routed, SLOTS};
+use routed::{HEAD_START, Outcome, Routed, SLOTS};
 use std::{cell::Cell, time::Duration};
 use tokio::time::Instant;
 
@@ -198,4 +198,32 @@ async fn an_outage_of_all_workers_costs_few_calls_and_ends_within_ten_seconds_of
         }
         routed.is_at_rest();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_limit_of_calls_a_minute_does_not_let_through_waits_in_its_lane() {
+    // Ten a second at each of three workers, and twice as many requests as that.
+    let config = Config {
+        requests_per_minute: 600,
+        requests_burst: 1,
+        ..Config::default()
+    };
+    let routed = Routed::new(lanes(), config, served);
+    let ahead = Cell::new(0);
+    let look = |_: &_| ahead.set(ahead.get().max(routed.on_the_way()));
+    let outcomes = routed
+        .load((Duration::from_millis(1_000) / 60, LOAD), mixed, look)
+        .await;
+    assert!(ahead.get() <= HEAD_START + 3, "{} wait at the workers", ahead.get());
+    let served = outcomes.iter().filter(|outcome| outcome.result.is_ok()).count();
+    assert!((550..=630).contains(&served), "{served} of 600");
+    for refused in outcomes.iter().filter(|outcome| outcome.result.is_err()) {
+        assert!(is_overload(refused.result.as_ref().unwrap_err()), "{refused:?}");
+    }
+    let (high, took) = fared(&outcomes, Priority::High);
+    assert!(
+        high >= 0.99 && took <= Duration::from_millis(3 * SERVICE_MS),
+        "{high} {took:?}"
+    );
+    assert_eq!(routed.on_the_way(), 0);
 }

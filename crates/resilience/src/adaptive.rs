@@ -7,6 +7,9 @@
 //! the quiet time only when the worker had little to do, while a faster one always does, which makes it a low percentile.
 //! It begins at 1, so that the first call is quiet, and doubles until a call is slow (TCP's slow start). And calls that began
 //! before the limit changed last are not counted, since they tell of the old limit.
+//!
+//! A whole answer tells no time to a first token, only that the worker copes: it lets the limit grow where no stream has
+//! spoken lately.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,6 +23,8 @@ const BACKOFF: f64 = 0.9;
 /// The weight of a call that is faster than the quiet time, and of a slower one in quiet.
 const FASTER: f64 = 0.2;
 const SLOWER: f64 = 0.02;
+/// How long the word of a stream outweighs those of whole answers.
+const RECENT: Duration = Duration::from_secs(60);
 /// So few calls are quiet at any limit, or a worker could not be measured anew once its limit has fallen.
 const FEW: f64 = 4.0;
 
@@ -32,6 +37,8 @@ pub(crate) struct Adaptive {
     doubling: bool,
     /// The time to the first token when there is no queue, in seconds; none before the first call.
     quiet: Option<f64>,
+    /// When a first token was heard last.
+    heard: Option<Instant>,
     /// When the limit changed last.
     changed: Option<Instant>,
 }
@@ -46,6 +53,7 @@ impl Adaptive {
             max: real(max.max(1)),
             doubling: true,
             quiet: None,
+            heard: None,
             changed: None,
         }
     }
@@ -72,12 +80,25 @@ impl Adaptive {
             return;
         }
         let (seen, in_flight) = (first_token.as_secs_f64().max(1e-6), real(in_flight));
+        self.heard = Some(now);
         let quiet = self.learn(seen, in_flight);
+        self.follow((TOLERANCE * quiet / seen).clamp(0.5, 1.0), in_flight, now);
+    }
+
+    /// A call that began at `began`, as one of at most `in_flight`, has got its whole answer.
+    pub(crate) fn answered(&mut self, (began, in_flight): (Instant, usize), now: Instant) {
+        let is_recent = |heard: Instant| now.saturating_duration_since(heard) < RECENT;
+        if self.counts(began) && !self.heard.is_some_and(is_recent) {
+            self.follow(1.0, real(in_flight), now);
+        }
+    }
+
+    /// Moves the limit, by how much slower than in quiet the worker is.
+    fn follow(&mut self, gradient: f64, in_flight: f64, now: Instant) {
         // A limit that is not made use of says nothing, and shall not grow without bounds.
         if in_flight < self.limit / 2.0 {
             return;
         }
-        let gradient = (TOLERANCE * quiet / seen).clamp(0.5, 1.0);
         self.doubling &= gradient >= 1.0;
         if self.doubling {
             return self.set(self.limit * 2.0, now);

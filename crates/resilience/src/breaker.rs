@@ -12,8 +12,9 @@ use rand::Rng;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Calls in a row that end without a word of the worker, whoever ended them, before the breaker opens: impatient clients
-/// do not hide a hung worker. A worker that answers 429 or refuses a request is not hung.
+/// Calls in a row that end before their first token, whoever ended them, before the breaker opens: impatient clients do not
+/// hide a hung worker. Those that failed count too, with a 503 as without a word; a worker that answers 429 or refuses a
+/// request is not hung.
 const SILENT_CALLS: u32 = 20;
 
 /// The longest that a breaker can be held open.
@@ -197,7 +198,7 @@ impl Breaker {
 
     /// A call has reached its first token: a probe gives its place back, and counts as a success.
     pub(crate) fn first_token(&mut self, call: &mut Admission, now: Instant) {
-        if std::mem::replace(&mut call.heard, true) || call.epoch != self.epoch {
+        if std::mem::replace(&mut call.heard, true) || !self.counts(call, now) {
             return;
         }
         self.tally.silent_in_row = 0;
@@ -230,7 +231,7 @@ impl Breaker {
         if outcome == Outcome::Success {
             self.first_token(&mut call, now);
         }
-        if call.epoch != self.epoch {
+        if !self.counts(&call, now) {
             return;
         }
         self.tally.push(&call, (outcome, first_token), now);
@@ -252,6 +253,12 @@ impl Breaker {
                 }
             }
         }
+    }
+
+    /// Whether nothing has changed since the call began, be it by the clock alone.
+    fn counts(&self, call: &Admission, now: Instant) -> bool {
+        let is_over = matches!(self.phase, Phase::Open { until, .. } if now >= until);
+        call.epoch == self.epoch && !is_over
     }
 
     /// Closes it, whatever it is: an operator's wish. Calls that are on their way count no more.

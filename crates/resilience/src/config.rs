@@ -16,7 +16,8 @@ pub struct Config {
     /// The longest pause between two calls, in milliseconds; each retry doubles up to it.
     #[schemars(range(min = 1, max = 600_000))]
     pub retry_max_ms: u64,
-    /// Failures in a row that open a worker's breaker; 0: no row does, be it of failures or of calls that heard nothing.
+    /// Failures in a row that open a worker's breaker. Twenty calls in a row that end before their first token open it too,
+    /// whoever ended them. 0: no row does, neither the one nor the other.
     #[schemars(range(min = 0, max = 10_000))]
     pub circuit_breaker_threshold: u32,
     /// The share of failures among the last calls that opens a breaker, 0 to 1; 0: none does.

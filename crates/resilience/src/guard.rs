@@ -55,7 +55,8 @@ pub struct View {
     pub rate_limited: Duration,
     /// Calls that it is answering.
     pub running: usize,
-    /// Calls that could begin: free slots, and while it is half-open no more than free places for probes.
+    /// Calls that could begin: free slots, no more than our own limit lets through now, and while it is half-open no more
+    /// than free places for probes.
     pub free: usize,
     /// The part of its usual calls that it should get, 0.1 to 1.
     pub warmth: f64,
@@ -146,7 +147,7 @@ impl Guard {
             rest: machines.rest.left(now),
             rate_limited: self.rate_limited(now),
             running: slots.taken(),
-            free: slots.free().min(places.unwrap_or(usize::MAX)),
+            free: slots.free().min(places.unwrap_or(usize::MAX)).min(self.rate_left(now)),
             warmth: breaker.warmth(now),
             failure_rate: breaker.failure_rate(now),
         }
@@ -171,7 +172,7 @@ impl Guard {
             }
             let slot = self.0.slots.try_take().ok_or(Refusal::Full)?;
             if let Some(rate) = &self.0.rate {
-                rate.check(1, now).map_err(Refusal::RateLimited)?;
+                rate.check(now).map_err(Refusal::RateLimited)?;
             }
             let call = machines.breaker.admit(pass, now)?;
             Ok(Permit::new(self.clone(), call, slot, now))
@@ -189,7 +190,12 @@ impl Guard {
     }
 
     fn rate_limited(&self, now: Instant) -> Duration {
-        self.0.rate.as_ref().map_or(Duration::ZERO, |rate| rate.wait(1, now))
+        self.0.rate.as_ref().map_or(Duration::ZERO, |rate| rate.wait(now))
+    }
+
+    /// Calls that our own limit lets through now.
+    fn rate_left(&self, now: Instant) -> usize {
+        self.0.rate.as_ref().map_or(usize::MAX, |rate| rate.left(now))
     }
 
     /// Tells the adaptive limit of a call, if there is one, and obeys it.

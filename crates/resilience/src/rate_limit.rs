@@ -14,7 +14,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A limit of calls per time.
 #[derive(Debug)]
 pub struct RateLimit {
-    /// Between two calls of cost 1 that come evenly, in nanoseconds.
+    /// Between two calls that come evenly, in nanoseconds.
     interval: u64,
     /// How far the theoretical arrival time may be ahead of the clock once a call is let through, in nanoseconds.
     burst: u64,
@@ -39,32 +39,37 @@ impl RateLimit {
         }
     }
 
-    /// Counts a call if it conforms, or says how long it should wait, and then counts nothing. A call that costs more than
-    /// the burst waits for all of the burst, and those after it wait for the rest of its cost.
-    pub fn check(&self, cost: u32, now: Instant) -> Result<(), Duration> {
+    /// Counts a call if it conforms, or says how long it should wait, and then counts nothing.
+    pub fn check(&self, now: Instant) -> Result<(), Duration> {
         let now = self.since_base(now);
-        let step = self.interval.saturating_mul(u64::from(cost));
-        let arrive = |arrival: u64| match self.early(arrival, step, now) {
-            0 => Some(arrival.max(now).saturating_add(step)),
+        let arrive = |arrival: u64| match self.early(arrival, now) {
+            0 => Some(arrival.max(now).saturating_add(self.interval)),
             _ => None,
         };
         let counted = self.arrival.fetch_update(Ordering::AcqRel, Ordering::Acquire, arrive);
         match counted {
             Ok(_before) => Ok(()),
-            Err(arrival) => Err(Duration::from_nanos(self.early(arrival, step, now))),
+            Err(arrival) => Err(Duration::from_nanos(self.early(arrival, now))),
         }
     }
 
-    /// How long a call of this cost should wait; zero when it may come now. Looking counts nothing.
-    pub(crate) fn wait(&self, cost: u32, now: Instant) -> Duration {
-        let step = self.interval.saturating_mul(u64::from(cost));
+    /// How long a call should wait; zero when it may come now. Looking counts nothing, here and below.
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
         let arrival = self.arrival.load(Ordering::Acquire);
-        Duration::from_nanos(self.early(arrival, step, self.since_base(now)))
+        Duration::from_nanos(self.early(arrival, self.since_base(now)))
+    }
+
+    /// Calls that may come now.
+    pub(crate) fn left(&self, now: Instant) -> usize {
+        let (arrival, now) = (self.arrival.load(Ordering::Acquire), self.since_base(now));
+        let ahead = arrival.saturating_sub(now);
+        let calls = self.burst.saturating_sub(ahead).checked_div(self.interval).unwrap_or(0);
+        usize::try_from(calls).unwrap_or(usize::MAX)
     }
 
     /// By how much a call that comes now comes too early.
-    fn early(&self, arrival: u64, step: u64, now: u64) -> u64 {
-        let tolerance = self.burst.saturating_sub(step);
+    fn early(&self, arrival: u64, now: u64) -> u64 {
+        let tolerance = self.burst.saturating_sub(self.interval);
         arrival.saturating_sub(tolerance).saturating_sub(now)
     }
 

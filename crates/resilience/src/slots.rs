@@ -44,6 +44,11 @@ impl Slots {
         self.0.max.store(max, SeqCst);
     }
 
+    /// Whether these are the same places as those.
+    pub fn is_same(&self, other: &Slots) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// How many are taken.
     pub fn taken(&self) -> usize {
         self.0.taken.load(SeqCst)

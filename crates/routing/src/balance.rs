@@ -32,7 +32,7 @@ impl<'a> Usable<'a> {
 
     /// Whether it has got its first call, but nothing is known of it yet.
     fn is_on_trial(&self) -> bool {
-        self.view.latency.is_none() && self.view.running > 0
+        self.view.latency.is_none() && self.view.unheard > 0
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn order(usable: &mut [Usable<'_>], balance: Balance, ask: &Ask) {
         return;
     }
     match balance {
-        Balance::RoundRobin => take_turns(usable, ask.turn),
+        Balance::RoundRobin => take_turns_by_share(usable, ask.turn),
         Balance::Weighted => draw_by_weight(usable, ask.turn),
         Balance::LeastConnections => fewest_running_first(usable, ask.turn),
         Balance::P2cEwma => better_of_two_first(usable, ask.seed),
@@ -57,20 +57,36 @@ fn take_turns(usable: &mut [Usable<'_>], turn: u64) {
     usable.rotate_left(usize::try_from(first).unwrap_or(0));
 }
 
+/// One after the other, each followed by its next; where their shares differ each comes first as often as its share says.
+fn take_turns_by_share(usable: &mut [Usable<'_>], turn: u64) {
+    let mut shares = usable.iter().map(|one| one.view.share());
+    let first = shares.next();
+    match shares.all(|share| Some(share) == first) {
+        true => take_turns(usable, turn),
+        false => usable.rotate_left(drawn_by_turn(usable, turn)),
+    }
+}
+
 /// The first by the turn's point on a line of all shares, so that a run of turns comes close to the shares; behind it a
 /// draw by weight, so that what a failed worker leaves is shared likewise.
 fn draw_by_weight(usable: &mut [Usable<'_>], turn: u64) {
+    let first = drawn_by_turn(usable, turn);
+    rank_by_hash_costs(usable, mix(turn));
+    if let Some(first) = usable.get_mut(first) {
+        first.cost = -1.0;
+    }
+    cheapest_first(usable);
+}
+
+/// The place of the one at the turn's point on a line of all shares.
+fn drawn_by_turn(usable: &[Usable<'_>], turn: u64) -> usize {
     let all: f64 = usable.iter().map(|one| one.view.share()).sum();
     let mut left = unit(turn.wrapping_mul(GOLDEN)) * all;
     let first = usable.iter().position(|one| {
         left -= one.view.share();
         left <= 0.0
     });
-    rank_by_hash_costs(usable, mix(turn));
-    if let Some(first) = usable.get_mut(first.unwrap_or(0)) {
-        first.cost = -1.0;
-    }
-    cheapest_first(usable);
+    first.unwrap_or(0)
 }
 
 /// By the calls that each would run for its share; of equals each in its turn.

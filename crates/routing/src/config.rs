@@ -62,9 +62,9 @@ pub struct RouteConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
-    /// One after the other.
+    /// One after the other, each as often as its weight says.
     RoundRobin,
-    /// By their weights.
+    /// Drawn by their weights.
     Weighted,
     /// To the one with the fewest running calls for its weight.
     LeastConnections,

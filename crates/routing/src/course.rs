@@ -6,7 +6,7 @@
 
 mod attempt;
 
-use crate::{Candidate, Plan, Refused, Reject, Why, route::Route, router::Router};
+use crate::{Candidate, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
 use attempt::Place;
 use orchestrator_core::{Blame, Code, Cx, Failure, Prompt, Reply, Retry, Tier};
 use orchestrator_resilience::{Attempts, Pause};
@@ -90,7 +90,7 @@ impl<'a> Course<'a> {
             match next {
                 Next::Answered(reply) => return Ok(reply),
                 // Whether a call is over or time has passed, the next look tells.
-                Next::Wait(longest) => drop(timeout(longest, freed).await),
+                Next::Wait(longest) => drop(timeout(longest.min(self.left(Instant::now())), freed).await),
                 Next::Again(pause) => sleep(pause).await,
             }
         }
@@ -117,24 +117,35 @@ impl<'a> Course<'a> {
 
     /// Calls the workers of a plan, one after the other.
     async fn follow(&mut self, plan: Plan) -> Result<Next, Failure> {
-        let is_barred =
-            plan.candidates.is_empty() && !plan.skipped.iter().any(|skipped| skipped.why == Why::OverCapacity);
+        let mut is_full = plan.skipped.iter().any(|skipped| self.is_full(skipped));
         let (mut untried, made) = (plan.candidates, self.attempts.made());
+        let is_barred = untried.is_empty() && !is_full;
         while let Some(candidate) = self.next(&mut untried) {
+            let before = self.attempts.made();
             if let Some(reply) = self.call(candidate, !untried.is_empty()).await? {
                 return Ok(Next::Answered(reply));
             }
+            is_full |= self.attempts.made() == before;
         }
         if self.attempts.made() > made {
-            return self.again();
+            return self.again(is_full);
         }
         match plan.reject {
             Some(reject) if reject.refused == Refused::AllBreakersOpen => self.probe(plan.probe, reject).await,
-            Some(reject) if reject.refused != Refused::OverCapacity => self.refuse(reject),
             // Nobody else is left than those who refused our credentials.
-            None if is_barred => self.give_up(),
-            _ => Ok(Next::Wait(LOOK_AGAIN)),
+            None
+            | Some(Reject {
+                refused: Refused::OverCapacity,
+                ..
+            }) if is_barred => self.give_up(),
+            Some(reject) => self.refuse(reject),
+            None => Ok(Next::Wait(LOOK_AGAIN)),
         }
+    }
+
+    /// Whether a slot of this worker may come free for us.
+    fn is_full(&self, skipped: &Skipped) -> bool {
+        skipped.why == Why::OverCapacity && !self.barred.contains(&skipped.worker)
     }
 
     /// The next worker of the plan; for the last try one of a tier that was not called yet, if there is one.
@@ -201,12 +212,13 @@ impl<'a> Course<'a> {
     }
 
     /// All workers of the plan were called: another round after a pause, or the end. One that may do better counts for more
-    /// than one that rests or refuses us.
-    fn again(&mut self) -> Result<Next, Failure> {
+    /// than one that rests or refuses us, and one that is full for more than the end.
+    fn again(&mut self, is_full: bool) -> Result<Next, Failure> {
         let hopeful = self.hopeful.take();
         let last = self.last.as_ref().map(|last| last.failure.clone());
         match hopeful.or(last).map(|failure| self.pause_after(&failure)) {
             Some(Pause::For(pause)) => Ok(Next::Again(pause)),
+            Some(Pause::Never) | None if is_full => Ok(Next::Wait(LOOK_AGAIN)),
             Some(Pause::Never) | None => self.give_up(),
         }
     }
@@ -232,14 +244,18 @@ impl<'a> Course<'a> {
 
     /// No worker can be called. What the last call came to says more than that the workers are left alone since.
     fn refuse(&mut self, reject: Reject) -> Result<Next, Failure> {
+        let Some(failure) = reject.failure() else {
+            return Ok(Next::Wait(LOOK_AGAIN));
+        };
         if self.last.is_some() {
             return self.give_up();
         }
-        let failure = reject.failure();
         match self.pause_after(&failure) {
-            // A short rest is waited for.
-            Pause::For(pause) => Ok(Next::Again(pause)),
-            Pause::Never => {
+            // A short rest is waited for, though not one after the other because others were faster.
+            Pause::For(pause) if self.began.elapsed().saturating_add(pause) <= self.route.longest_rest() => {
+                Ok(Next::Again(pause))
+            }
+            Pause::For(_) | Pause::Never => {
                 self.route.metrics.refused(reject.refused);
                 Err(failure)
             }
@@ -283,16 +299,16 @@ fn spent() -> Failure {
 // === impl Reject ===
 
 impl Reject {
-    /// The refusal in words.
-    fn failure(self) -> Failure {
+    /// The refusal in words; none where a slot is waited for.
+    fn failure(self) -> Option<Failure> {
         let (code, text) = match self.refused {
+            Refused::OverCapacity => return None,
             Refused::DeadlineTooShort => {
                 let text = "Nothing is left of the time that the request has.";
-                return Failure::new(Code::DeadlineExceeded, text);
+                return Some(Failure::new(Code::DeadlineExceeded, text));
             }
             Refused::AllResting => (Code::RateLimited, "All workers asked for a rest."),
             Refused::RateLimited => (Code::RateLimited, "The workers are called as often as they may."),
-            Refused::OverCapacity => (Code::Overloaded, "All workers are busy."),
             Refused::AllBreakersOpen => (
                 Code::BreakerOpen,
                 "No worker is called for now, since their last calls failed.",
@@ -303,7 +319,7 @@ impl Reject {
             Code::RateLimited => Duration::ZERO,
             _ => Duration::from_secs(1),
         };
-        Failure::new(code, text).with_retry_after(self.after.max(least))
+        Some(Failure::new(code, text).with_retry_after(self.after.max(least)))
     }
 }
 

@@ -130,6 +130,12 @@ impl Bench {
         let taken = self.members.iter().map(|member| member.guard().slots().taken());
         assert_eq!(taken.sum::<usize>(), 0, "slots");
         assert_eq!(self.models.iter().map(Model::running).sum::<usize>(), 0, "calls");
+        let unheard =
+            |member: &Arc<Member>| [true, false].map(|kind| member.view((0, 1), kind, Instant::now()).unheard);
+        assert!(
+            self.members.iter().all(|member| unheard(member) == [0; 2]),
+            "calls unheard"
+        );
         for route in self.routes.all() {
             assert_eq!((route.calls(), route.requests.all()), ([0; 3], 0), "places");
         }
@@ -185,7 +191,8 @@ impl Setup {
             probing: Probing::OFF,
             seed: 1,
         };
-        let names = setup.route.workers().cloned().collect();
+        let mut names: Vec<_> = setup.route.workers().cloned().collect();
+        names.dedup();
         change(&mut setup);
         (setup, names)
     }

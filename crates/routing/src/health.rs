@@ -21,7 +21,7 @@ pub struct Probing {
 
 /// What is known of a worker's health. Unknown until enough answers in a row say the same.
 #[derive(Clone, Debug)]
-pub struct Health {
+pub(crate) struct Health {
     probing: Probing,
     known: Option<bool>,
     /// What the last answer said, and how many in a row have said so.
@@ -52,7 +52,7 @@ impl Probing {
 
 impl Health {
     /// Nothing known yet.
-    pub fn new(probing: Probing) -> Self {
+    pub(crate) fn new(probing: Probing) -> Self {
         Health {
             probing,
             known: None,
@@ -62,12 +62,12 @@ impl Health {
     }
 
     /// How it is probed.
-    pub fn probing(&self) -> Probing {
+    pub(crate) fn probing(&self) -> Probing {
         self.probing
     }
 
     /// A probe was answered well, or not. What it is known as from now on, if that has changed.
-    pub fn probed(&mut self, ok: bool) -> Option<bool> {
+    pub(crate) fn probed(&mut self, ok: bool) -> Option<bool> {
         let (last, run) = self.run;
         let run = if last == ok { run.saturating_add(1) } else { 1 };
         self.run = (ok, run);
@@ -81,12 +81,12 @@ impl Health {
     }
 
     /// A call came to its first token.
-    pub fn served(&mut self, now: Instant) {
+    pub(crate) fn served(&mut self, now: Instant) {
         self.served = Some(now);
     }
 
     /// Whether it is well; `None` is unknown. A call that was served within the last interval says more than any probe.
-    pub fn state(&self, now: Instant) -> Option<bool> {
+    pub(crate) fn state(&self, now: Instant) -> Option<bool> {
         let is_recent = |at| now.saturating_duration_since(at) < self.probing.interval;
         if self.served.is_some_and(is_recent) {
             Some(true)

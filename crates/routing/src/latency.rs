@@ -17,7 +17,7 @@ const PENALTY: Duration = Duration::from_secs(1);
 
 /// A worker's latency for requests of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Latency {
+pub(crate) struct Latency {
     /// The greatest of samples and bounds.
     peak: Option<Peak>,
     /// Whether one of them was a sample.
@@ -35,29 +35,29 @@ struct Peak {
 
 impl Latency {
     /// Takes a sample: the time to a stream's first token or to a whole answer.
-    pub fn observe(&mut self, sample: Duration, now: Instant) {
+    pub(crate) fn observe(&mut self, sample: Duration, now: Instant) {
         self.wait_at_least(sample, now);
         self.is_sampled = true;
     }
 
     /// Takes a lower bound: how long a first token or an answer was waited for in vain.
-    pub fn wait_at_least(&mut self, bound: Duration, now: Instant) {
+    pub(crate) fn wait_at_least(&mut self, bound: Duration, now: Instant) {
         self.set(self.seconds(now).max(bound.as_secs_f64()), now);
     }
 
     /// Takes a failure or a 429, whose own time would speak for the worker: it adds a second.
-    pub fn penalize(&mut self, now: Instant) {
+    pub(crate) fn penalize(&mut self, now: Instant) {
         self.set(self.seconds(now) + PENALTY.as_secs_f64(), now);
         self.is_sampled = true;
     }
 
     /// The estimate at `now`; none without a sample. Looking changes nothing, here and below.
-    pub fn estimate(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn estimate(&self, now: Instant) -> Option<Duration> {
         self.is_sampled.then(|| self.at_least(now))
     }
 
     /// What it is at least, whether there is a sample or not.
-    pub fn at_least(&self, now: Instant) -> Duration {
+    pub(crate) fn at_least(&self, now: Instant) -> Duration {
         Duration::try_from_secs_f64(self.seconds(now)).unwrap_or(Duration::MAX)
     }
 

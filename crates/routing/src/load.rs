@@ -51,6 +51,14 @@ impl Load {
         self.all.taken()
     }
 
+    /// How many of a kind there may be.
+    pub(crate) fn most(&self, is_stream: bool) -> usize {
+        match is_stream {
+            true => self.all.max().min(self.streams.max()),
+            false => self.all.max(),
+        }
+    }
+
     /// How many more of a kind may be.
     pub(crate) fn left(&self, is_stream: bool) -> usize {
         match is_stream {

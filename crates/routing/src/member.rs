@@ -4,7 +4,14 @@ use crate::{Health, Latency, Probing, View, stable_hash};
 use orchestrator_core::{Code, Failure};
 use orchestrator_resilience::{self as resilience, Cause, Guard, Outcome, Pass, Permit, Refusal, Slot, Slots, State};
 use parking_lot::Mutex;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// A worker, its guard and what is known of its latency.
@@ -15,6 +22,8 @@ pub struct Member {
     pool: Option<Slots>,
     /// To the first token of streams, and to whole answers.
     latencies: [Mutex<Latency>; 2],
+    /// Calls that have not come to either.
+    unheard: [AtomicUsize; 2],
     health: Mutex<Health>,
 }
 
@@ -36,6 +45,7 @@ impl Member {
             guard,
             pool,
             latencies: Default::default(),
+            unheard: Default::default(),
             health: Mutex::new(Health::new(Probing::OFF)),
         }
     }
@@ -57,6 +67,11 @@ impl Member {
     /// Its guard.
     pub fn guard(&self) -> &Guard {
         &self.guard
+    }
+
+    /// Its pool, if it is in one.
+    pub(crate) fn pool(&self) -> Option<&Slots> {
+        self.pool.as_ref()
     }
 
     /// Calls that could begin, as `seen` of its guard: no more than its pool has slots for.
@@ -113,6 +128,7 @@ impl Member {
             healthy: self.healthy(now),
             latency: latency.estimate(now),
             latency_at_least: latency.at_least(now),
+            unheard: self.unheard(is_stream).load(Relaxed),
         }
     }
 
@@ -124,6 +140,16 @@ impl Member {
         };
         let permit = self.guard.try_admit(pass)?;
         Ok(Held { permit, _pool: pool })
+    }
+
+    /// A call of this kind begins.
+    pub(crate) fn begins(&self, is_stream: bool) {
+        self.unheard(is_stream).fetch_add(1, Relaxed);
+    }
+
+    /// A call that began has come to its first token, or to its end before that.
+    pub(crate) fn is_heard(&self, is_stream: bool) {
+        self.unheard(is_stream).fetch_sub(1, Relaxed);
     }
 
     /// A call came to its first token.
@@ -152,6 +178,11 @@ impl Member {
         if failure.code() == Code::FirstTokenTimeout {
             latency.wait_at_least(took, now);
         }
+    }
+
+    fn unheard(&self, is_stream: bool) -> &AtomicUsize {
+        let [stream, whole] = &self.unheard;
+        if is_stream { stream } else { whole }
     }
 
     fn latency(&self, is_stream: bool) -> &Mutex<Latency> {

@@ -105,7 +105,7 @@ impl Metrics {
         };
         RouteMetrics {
             decisions: Reason::ALL.map(decided).into(),
-            refusals: Refused::ALL.map(refused).into(),
+            refusals: Refused::FINAL.map(refused).into(),
             retries: self.retries.clone(),
             spent: self.spent.with_label_values(&[route]),
         }
@@ -154,7 +154,12 @@ impl Collector for Live {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let (routes, now) = (self.routes.lock().upgrade(), Instant::now());
+        // Held to the end, so that two who look at once do not reset what the other has set.
+        let watched = self.routes.lock();
+        let (routes, now) = (watched.upgrade(), Instant::now());
+        let families = [&self.left, &self.calls, &self.healthy];
+        // What is gone is shown no more.
+        families.into_iter().for_each(IntGaugeVec::reset);
         for route in routes.iter().flat_map(|routes| routes.all()) {
             let left = self.left.with_label_values(&[&*route.name]);
             left.set(i64::try_from(route.retries_left(now)).unwrap_or(i64::MAX));
@@ -163,13 +168,11 @@ impl Collector for Live {
                 running.set(i64::try_from(calls).unwrap_or(i64::MAX));
             }
         }
-        self.healthy.reset();
         for member in routes.iter().flat_map(|routes| routes.members().into_values()) {
             if let Some(healthy) = member.healthy(now) {
                 self.healthy.with_label_values(&[&**member.name()]).set(healthy.into());
             }
         }
-        let families = [&self.left, &self.calls, &self.healthy];
         families.into_iter().flat_map(Collector::collect).collect()
     }
 }

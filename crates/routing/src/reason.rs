@@ -151,6 +151,14 @@ impl Refused {
         Refused::RateLimited,
     ];
 
+    /// Those for which a request is refused; while all that could be used is full it waits.
+    pub(crate) const FINAL: [Refused; 4] = [
+        Refused::AllBreakersOpen,
+        Refused::AllResting,
+        Refused::DeadlineTooShort,
+        Refused::RateLimited,
+    ];
+
     /// The cause's code.
     pub fn as_str(self) -> &'static str {
         match self {

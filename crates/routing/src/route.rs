@@ -1,5 +1,7 @@
 //! A route at work: its workers by tier, what runs on each, and what is left of its budget. All cores share it.
 
+mod room;
+
 use crate::{
     Ask, Fit, Member, Plan, RouteConfig, View,
     load::{Counted, Limit, Load},
@@ -9,7 +11,7 @@ use crate::{
     stable_hash,
 };
 use orchestrator_core::{Request, Tier};
-use orchestrator_resilience::{Config, RetryBudget, State};
+use orchestrator_resilience::{Config, RetryBudget, Slots};
 use parking_lot::Mutex;
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -35,6 +37,8 @@ pub struct Route {
     settings: InForce,
     /// Primary, secondary, backup.
     tiers: [Vec<Seat>; 3],
+    /// The pools that its workers are in.
+    pools: Vec<Slots>,
     /// Requests that the gate has let on.
     pub(crate) requests: Load,
     /// Calls by tier.
@@ -51,12 +55,16 @@ pub struct Route {
 pub(crate) struct Seat {
     pub(crate) index: usize,
     pub(crate) member: Arc<Member>,
+    /// The pool of its worker, as the route counts pools.
+    pub(crate) pool: Option<usize>,
+    /// In which tiers before its own the worker stands too.
+    pub(crate) before: [bool; 3],
 }
 
 // === impl Route ===
 
 impl Route {
-    pub(crate) fn new(name: &str, config: RouteConfig, tiers: [Vec<Seat>; 3], metrics: RouteMetrics) -> Self {
+    pub(crate) fn new(name: &str, config: RouteConfig, mut tiers: [Vec<Seat>; 3], metrics: RouteMetrics) -> Self {
         let (soft, hard) = (Limit::soft(&config), Limit::hard(&config));
         let first = tiers.iter().flatten().next();
         Route {
@@ -71,6 +79,7 @@ impl Route {
                 .unwrap_or_default(),
             models: config.models.clone(),
             settings: InForce::new(config),
+            pools: Seat::relate(&mut tiers),
             tiers,
             metrics,
         }
@@ -190,9 +199,14 @@ impl Route {
         self.tiers.iter().flatten()
     }
 
-    /// How its requests are tried again: as the first of its workers says.
+    /// How its requests are tried again, which is the same with every worker.
     pub fn resilience(&self) -> &Config {
         &self.resilience
+    }
+
+    /// The longest rest of a worker that a request waits for.
+    pub(crate) fn longest_rest(&self) -> Duration {
+        Duration::from_millis(self.resilience.retry_max_ms)
     }
 
     /// What is left of the shortest rest, while all of its workers rest.
@@ -231,37 +245,6 @@ impl Route {
         is_time
     }
 
-    /// Calls that its workers could begin now, as far as `enough`. None where no worker is usable: who waits for one waits
-    /// in vain.
-    pub(crate) fn free(&self, is_stream: bool, enough: usize, now: Instant) -> Option<usize> {
-        let (mut free, mut spared) = (None, None);
-        for (seats, calls) in self.tiers.iter().zip(&self.calls) {
-            let soft = calls.left(is_stream);
-            let (mut here, mut here_spared) = (0_usize, 0_usize);
-            for seat in seats {
-                let view = seat.member.view((seat.index, EVEN), is_stream, now);
-                let sum = match Standing::of(&view) {
-                    Standing::Usable => {
-                        free.get_or_insert(0_usize);
-                        &mut here
-                    }
-                    Standing::Spared => {
-                        spared.get_or_insert(0_usize);
-                        &mut here_spared
-                    }
-                    Standing::Away => continue,
-                };
-                *sum = sum.saturating_add(view.free);
-                if here.min(soft) >= enough {
-                    return Some(enough);
-                }
-            }
-            free = free.map(|free: usize| free.saturating_add(here.min(soft)));
-            spared = spared.map(|spared: usize| spared.saturating_add(here_spared.min(soft)));
-        }
-        free.or(spared)
-    }
-
     /// Whether one of its workers could be called now.
     pub fn is_usable(&self, now: Instant) -> bool {
         self.free(false, 1, now).is_some_and(|free| free > 0)
@@ -270,34 +253,6 @@ impl Route {
     /// Calls of the route that are running.
     pub(crate) fn running(&self) -> usize {
         self.calls().into_iter().sum()
-    }
-
-    /// Calls that its workers take at once.
-    pub(crate) fn slots(&self) -> usize {
-        self.seats().map(|seat| seat.member.guard().slots().max()).sum()
-    }
-}
-
-/// Whether the gate may count on a worker.
-enum Standing {
-    Usable,
-    /// Opened by a rate, or unhealthy: the plan may call it if there is no better one.
-    Spared,
-    Away,
-}
-
-// === impl Standing ===
-
-impl Standing {
-    fn of(view: &View) -> Self {
-        let is_away = !view.rest.is_zero() || !view.rate_limited.is_zero();
-        match view.state {
-            _ if is_away => Standing::Away,
-            State::Open if view.opened_by_rate => Standing::Spared,
-            State::Open => Standing::Away,
-            State::Closed | State::HalfOpen if view.healthy == Some(false) => Standing::Spared,
-            State::Closed | State::HalfOpen => Standing::Usable,
-        }
     }
 }
 

@@ -139,7 +139,8 @@ impl Capacity for Routes {
     }
 
     fn slots(&self, room: usize) -> usize {
-        self.at(room).map_or(0, |(route, _)| route.slots())
+        let slots = |(route, is_stream): (&Arc<Route>, bool)| route.slots(is_stream, Instant::now());
+        self.at(room).map_or(0, slots)
     }
 
     fn plan(&self, request: &Request) -> Result<Value, Failure> {
@@ -185,6 +186,8 @@ fn seats(name: &str, config: &RouteConfig, members: &[Arc<Member>]) -> Result<[V
         Ok(Seat {
             index,
             member: member.clone(),
+            pool: None,
+            before: [false; 3],
         })
     };
     let tier = |workers: &[String]| workers.iter().map(seat).collect::<Result<Vec<_>, Error>>();

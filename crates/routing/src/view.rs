@@ -39,6 +39,8 @@ pub struct View {
     pub latency: Option<Duration>,
     /// What it is at least where there are no samples, since calls were given up after so long.
     pub latency_at_least: Duration,
+    /// Calls of this kind that it has got and that have not come to their first token, or their whole answer.
+    pub unheard: usize,
 }
 
 /// What a plan needs to know of the request and of its route.

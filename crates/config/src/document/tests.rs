@@ -13,7 +13,7 @@ name = "b"
 w = { provider = "openai", api_key = "sk-1", base_url = "http://u:p@h/v1" }
 [workers.v]
 api_key = "${KEY}"
-resilience.retry_attempts = 1
+resilience.min_calls = 1
 api_kye = "sk-2"
 "#;
 
@@ -48,7 +48,7 @@ fn a_path_leads_to_its_value_or_to_the_nearest_table_above() {
         Path::of("workers.w.provider"),
         Path::of("workers.w.model"),
         Path::of("workers.v"),
-        Path::of("workers.v.resilience.retry_attempts"),
+        Path::of("workers.v.resilience.min_calls"),
         Path::of("workers.v.resilience.close_after"),
         Path::of("workers.none.model"),
         Path::of("pipeline.name.x"),
@@ -65,7 +65,7 @@ fn a_path_leads_to_its_value_or_to_the_nearest_table_above() {
         8:18 "openai"
         8:1 w
         9:10 v
-        11:29 1
+        11:24 1
         11:1 resilience
         7:2 workers
         2:8 "x""#]]

@@ -102,18 +102,14 @@ fn variables_alone_can_declare_a_worker() {
         "",
         &[
             ("ORCHESTRATOR__WORKERS__LOCAL__PROVIDER", "ollama"),
-            ("ORCHESTRATOR__WORKERS__LOCAL__RESILIENCE__RETRY_ATTEMPTS", "1"),
+            ("ORCHESTRATOR__WORKERS__LOCAL__RESILIENCE__CLOSE_AFTER", "1"),
             ("ORCHESTRATOR__PIPELINE__STAGES__INFERENCE__WORKER", "local"),
         ],
     );
     let workers = config.workers_in_use();
     let (name, worker) = workers.first().unwrap();
     assert_eq!(
-        (
-            name.as_str(),
-            worker.provider.as_str(),
-            worker.resilience.retry_attempts
-        ),
+        (name.as_str(), worker.provider.as_str(), worker.resilience.close_after),
         ("local", "ollama", Some(1))
     );
 }

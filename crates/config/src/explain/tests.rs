@@ -212,7 +212,7 @@ fn the_worker_is_named_with_its_place_and_its_limits() {
 #[test]
 fn resilience_is_told_for_all_and_where_a_worker_differs() {
     part(
-        "[workers.echo]\nprovider = \"echo\"\npool = \"slow\"\nresilience = { retry_attempts = 1, circuit_breaker_threshold = 0 }\n",
+        "[workers.echo]\nprovider = \"echo\"\npool = \"slow\"\nresilience = { close_after = 1, circuit_breaker_threshold = 0 }\n",
         "inference",
         &expect![[r#"
             Works on at most 1024 requests at once, with 64 waiting before it, on each core.
@@ -221,7 +221,7 @@ fn resilience_is_told_for_all_and_where_a_worker_differs() {
             A call may take 5000 ms to connect and 120000 ms to its first token, then be silent for 60000 ms.
             Its calls count against the 100 of the slow pool.
             For it alone: circuit_breaker_threshold = 0.
-            For it alone: retry_attempts = 1."#]],
+            For it alone: close_after = 1."#]],
     );
     part(
         "[pipeline.resilience]\nretry_attempts = 1\ncircuit_breaker_threshold = 0\nfailure_rate = 0\n",

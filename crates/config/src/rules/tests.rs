@@ -276,14 +276,10 @@ fn settings_without_an_effect_are_warned_of() {
 #[test]
 fn a_worker_s_own_limits_are_checked_with_those_it_inherits() {
     let own = |keys: &str| format!("{WORKER}[workers.w.resilience]\n{keys}\n");
-    is_silent(&own("retry_base_ms = 5000"));
+    is_silent(&own("circuit_breaker_timeout_s = 300"));
     says(
-        &own("retry_base_ms = 5001"),
-        &expect!["error workers.w.resilience.retry_base_ms: 5001 is more than `retry_max_ms`, which is 5000"],
-    );
-    says(
-        &own("retry_max_ms = 99"),
-        &expect!["error workers.w.resilience.retry_base_ms: 100 is more than `retry_max_ms`, which is 99"],
+        &own("circuit_breaker_timeout_s = 301"),
+        &expect!["error workers.w.resilience.circuit_breaker_timeout_s: 301 is more than `open_max_s`, which is 300"],
     );
     says(
         &own("open_max_s = 59"),

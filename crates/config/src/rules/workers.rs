@@ -70,7 +70,7 @@ impl Rules<'_> {
         }
         if worker.resilience != Resilience::default() {
             let own = worker.resilience.over(&self.config.pipeline.resilience);
-            self.resilience(&path.key("resilience"), &own);
+            self.breaker(&path.key("resilience"), &own);
         }
         let mut worker = worker.clone();
         if worker

@@ -10,8 +10,13 @@ fn a_key_is_helped_by_its_table_then_by_others_then_by_the_schema() {
         ("server", "grace_ms", "`grace_ms` belongs in `[shutdown]`"),
         (
             "pipeline",
+            "close_after",
+            "`close_after` belongs in `[pipeline.resilience]`, `[workers.NAME.resilience]`",
+        ),
+        (
+            "workers.w.resilience",
             "retry_attempts",
-            "`retry_attempts` belongs in `[pipeline.resilience]`, `[workers.NAME.resilience]`",
+            "`retry_attempts` belongs in `[pipeline.resilience]`",
         ),
         (
             "pipeline",

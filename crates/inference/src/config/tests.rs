@@ -29,7 +29,14 @@ fn a_worker_differs_from_the_general_settings_by_just_the_keys_that_it_names() {
     let general = general();
     assert_eq!(Resilience::default().over(&general), general);
     let all = serde_json::to_value(&general).unwrap();
-    for (key, value) in all.as_object().unwrap() {
+    let of_requests = |key: &&String| key.starts_with("retry_");
+    for key in all.as_object().unwrap().keys().filter(of_requests) {
+        assert!(
+            serde_json::from_value::<Resilience>(json!({ key: 1 })).is_err(),
+            "{key}"
+        );
+    }
+    for (key, value) in all.as_object().unwrap().iter().filter(|(key, _)| !of_requests(key)) {
         let other = match value {
             Value::Bool(on) => json!(!on),
             Value::Number(number) if number.is_f64() => json!(number.as_f64().unwrap() + 0.5),

@@ -1,7 +1,7 @@
 //! The waiting rooms side by side. A pure machine, like each [`Room`].
 
 use crate::{
-    LanesConfig,
+    LanesConfig, Weights,
     room::{Number, Room},
 };
 use orchestrator_core::Priority;
@@ -17,6 +17,10 @@ struct Waiting<T> {
     room: Room<T>,
     /// How long a credit is held, as a moving average over about 16 of them; zero until the first came back.
     held: Duration,
+    /// What smooth weighted round-robin owes the room, among those that share credits with it.
+    owed: i64,
+    /// When a credit for it was asked for last.
+    looked: Option<Instant>,
 }
 
 // === impl Rooms ===
@@ -26,6 +30,8 @@ impl<T> Rooms<T> {
         let empty = || Waiting {
             room: Room::new(),
             held: Duration::ZERO,
+            owed: 0,
+            looked: None,
         };
         Rooms(std::iter::repeat_with(empty).take(rooms).collect())
     }
@@ -47,6 +53,31 @@ impl<T> Rooms<T> {
             .filter(|(_, waiting)| !waiting.room.is_empty())
             .map(|(room, _)| room)
             .collect()
+    }
+
+    /// Which of these rooms is to call its next one, if there is a credit for it: each by the weight of the highest lane in
+    /// which somebody waits there. None where nobody waits.
+    pub(super) fn turn(&self, rooms: &[usize], weights: &Weights) -> Option<usize> {
+        // The first of equals wins.
+        let filled = rooms.iter().rev().filter_map(|&room| {
+            let waiting = self.0.get(room)?;
+            Some((waiting.owed.saturating_add(waiting.room.weight(weights)?), room))
+        });
+        filled.max_by_key(|(owed, _)| *owed).map(|(_, room)| room)
+    }
+
+    /// The room has the turn that was found for it. Rooms that have no credit stand aside, so that they are owed nothing.
+    pub(super) fn take_turn(&mut self, rooms: &[usize], winner: usize, weights: &Weights) {
+        let mut total = 0_i64;
+        for &room in rooms {
+            let Some(waiting) = self.0.get_mut(room) else { continue };
+            let weight = waiting.room.weight(weights).unwrap_or(0);
+            waiting.owed = waiting.owed.saturating_add(weight);
+            total = total.saturating_add(weight);
+        }
+        if let Some(winner) = self.0.get_mut(winner) {
+            winner.owed = winner.owed.saturating_sub(total);
+        }
     }
 
     /// Calls until one who came now were called x mean time a credit is held / slots.
@@ -85,6 +116,18 @@ impl<T> Rooms<T> {
     /// Calls the next one of a room.
     pub(super) fn next(&mut self, room: usize, now: Instant, lanes: &LanesConfig) -> Option<T> {
         self.0.get_mut(room)?.room.next(now, lanes)
+    }
+
+    /// A credit is asked for.
+    pub(super) fn look(&mut self, room: usize, now: Instant) {
+        if let Some(waiting) = self.0.get_mut(room) {
+            waiting.looked = Some(now);
+        }
+    }
+
+    /// When a credit for the room was asked for last.
+    pub(super) fn looked(&self, room: usize) -> Option<Instant> {
+        self.0.get(room)?.looked
     }
 
     /// A credit of this room was held for so long.

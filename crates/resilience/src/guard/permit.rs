@@ -20,6 +20,8 @@ struct Progress {
     /// None once its end was reported.
     call: Option<Admission>,
     began: Instant,
+    /// Its answer comes as a whole, so nothing is known of its first token.
+    is_whole: bool,
     /// Calls that ran when it began, itself among them.
     in_flight: usize,
     /// How long the first token took.
@@ -33,6 +35,7 @@ impl Permit {
         let progress = Progress {
             call: Some(call),
             began: now,
+            is_whole: false,
             in_flight: guard.slots().taken(),
             first_token: None,
         };
@@ -43,7 +46,12 @@ impl Permit {
         }
     }
 
-    /// The call has reached its first token.
+    /// The answer comes as a whole: how long it takes says how long it is, and counts as no time to a first token.
+    pub fn of_whole_answer(&mut self) {
+        self.progress.is_whole = true;
+    }
+
+    /// The call has reached its first token, or the end of its whole answer.
     pub fn first_token(&mut self) {
         let Permit { guard, progress, .. } = self;
         let (Some(call), None) = (&mut progress.call, progress.first_token) else {
@@ -51,13 +59,16 @@ impl Permit {
         };
         // Of calls that begin together the first does not see the others.
         let in_flight = progress.in_flight.max(guard.slots().taken());
-        let began = progress.began;
+        let (began, is_whole) = (progress.began, progress.is_whole);
         guard.step(|machines, now| {
             let waited = now.saturating_duration_since(began);
             progress.first_token = Some(waited);
             machines.rest.reset();
             machines.breaker.first_token(call, now);
-            guard.adapt(machines, |adaptive| adaptive.heard((began, in_flight), waited, now));
+            guard.adapt(machines, |adaptive| match is_whole {
+                true => adaptive.answered((began, in_flight), now),
+                false => adaptive.heard((began, in_flight), waited, now),
+            });
         });
     }
 
@@ -123,6 +134,7 @@ impl Progress {
             let waited = in_vain.then(|| now.saturating_duration_since(self.began))?;
             (waited >= Duration::from_millis(config.latency_p95_ms)).then_some(waited)
         });
+        let wait = wait.filter(|_| !self.is_whole);
         machines.breaker.end(call, (outcome, wait), now, &mut machines.rng);
     }
 }

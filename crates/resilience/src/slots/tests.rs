@@ -23,6 +23,7 @@ fn a_clone_is_the_same_slots_and_a_slot_outlives_them() {
     let slots = Slots::new(1);
     let held = slots.clone().try_take().unwrap();
     assert!(slots.try_take().is_none());
+    assert!(slots.is_same(&slots.clone()) && !slots.is_same(&Slots::new(1)));
     slots.clone().resize(2);
     assert_eq!((slots.taken(), slots.max(), slots.free()), (1, 2, 1));
     drop(slots);

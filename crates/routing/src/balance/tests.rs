@@ -169,6 +169,7 @@ fn a_worker_without_samples_is_tried_before_those_slower_than_most() {
 fn a_worker_on_trial_gets_no_second_call_while_there_is_another() {
     let trial = |worker| View {
         latency: None,
+        unheard: 1,
         ..running(worker, 1)
     };
     let busy = View {
@@ -207,13 +208,31 @@ fn a_call_that_was_given_up_at_once_makes_no_worker_fast_and_a_long_wait_makes_i
 }
 
 #[test]
+fn calls_of_the_other_kind_are_no_trial() {
+    let unknown = View {
+        latency: None,
+        ..running(0, 1)
+    };
+    let slow = View {
+        latency: ms(60_000),
+        ..running(1, 90)
+    };
+    for turn in 0..50 {
+        assert_eq!(
+            first(&[unknown.clone(), slow.clone()], Balance::P2cEwma, &at_turn(turn)),
+            0
+        );
+    }
+}
+
+#[test]
 fn where_nothing_is_known_each_gets_its_trial() {
     let mut views = wells(4);
     views.iter_mut().for_each(|view| view.latency = None);
     for turn in 0..4 {
         let chosen = first(&views, Balance::P2cEwma, &at_turn(turn));
         assert_eq!(views[chosen].running, 0);
-        views[chosen].running += 1;
+        (views[chosen].running, views[chosen].unheard) = (1, 1);
     }
 }
 

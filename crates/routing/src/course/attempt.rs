@@ -46,7 +46,10 @@ impl Place {
             _calls: route.enter(candidate.tier, is_stream)?,
             _freed: Freed(router.routes.clone()),
         };
-        let held = member.enter(candidate.pass).ok()?;
+        let mut held = member.enter(candidate.pass).ok()?;
+        if !is_stream {
+            held.permit.of_whole_answer();
+        }
         Some(Place {
             member,
             model,
@@ -128,6 +131,7 @@ impl Drop for Freed {
 
 impl<'a> Waiting<'a> {
     fn begin(member: &'a Member, is_stream: bool) -> Self {
+        member.begins(is_stream);
         Waiting {
             member,
             is_stream,
@@ -145,6 +149,7 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        self.member.is_heard(self.is_stream);
         // A panic is nobody's patience.
         if !self.is_over && !std::thread::panicking() {
             self.member.given_up(self.is_stream, self.since.elapsed());

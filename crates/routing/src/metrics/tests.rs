@@ -51,7 +51,10 @@ async fn a_route_without_a_call_shows_zeros_for_every_reason() {
         (family.get_metric().len(), values.sum::<f64>())
     };
     assert_eq!(counted("orchestrator_route_decisions_total"), (Reason::ALL.len(), 0.0));
-    assert_eq!(counted("orchestrator_route_refusals_total"), (Refused::ALL.len(), 1.0));
+    assert_eq!(
+        counted("orchestrator_route_refusals_total"),
+        (Refused::FINAL.len(), 1.0)
+    );
     assert_eq!(counted("orchestrator_retry_budget_spent_total"), (1, 0.0));
 }
 
@@ -62,15 +65,33 @@ fn names_are_taken_once() {
     assert!(Metrics::register(&registry).is_err());
 }
 
-#[test]
-fn routes_that_are_gone_are_shown_no_more() {
+#[tokio::test(start_paused = true)]
+async fn routes_that_are_gone_are_shown_no_more() {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).unwrap();
-    assert!(
-        registry
-            .gather()
-            .iter()
-            .all(|family| family.name() != "orchestrator_route_calls")
-    );
+    let guards = orchestrator_resilience::Metrics::register(&Registry::new()).unwrap();
+    let rng = orchestrator_testkit::world(1).random("w");
+    let guard = orchestrator_resilience::Guard::new("w".into(), Default::default(), 1, rng, &guards);
+    let member = Arc::new(crate::Member::new(guard, None));
+    (0..2).for_each(|_| member.probed(true));
+    let config = crate::RouteConfig {
+        primary: vec!["w".to_owned()],
+        ..Default::default()
+    };
+    let gauges = || {
+        let families = registry.gather();
+        let live = ["retry_budget_left", "route_calls", "worker_healthy"];
+        live.map(|name| {
+            let is_it = |family: &&MetricFamily| family.name() == format!("orchestrator_{name}");
+            families
+                .iter()
+                .find(is_it)
+                .map_or(0, |family| family.get_metric().len())
+        })
+    };
+    let routes = Routes::build([("r", config)], &[member], 1, &metrics).unwrap();
+    assert_eq!(gauges(), [1, 3, 1]);
+    drop(routes);
+    assert_eq!(gauges(), [0; 3]);
     assert_eq!(format!("{:?}", metrics.live), "Live { .. }");
 }

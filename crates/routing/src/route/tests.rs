@@ -16,6 +16,10 @@ fn free(bench: &Bench, enough: usize) -> Option<usize> {
     route(bench).free(true, enough, Instant::now())
 }
 
+fn slots(bench: &Bench, is_stream: bool) -> usize {
+    route(bench).slots(is_stream, Instant::now())
+}
+
 #[tokio::test(start_paused = true)]
 async fn workers_are_known_by_number_and_come_tier_by_tier() {
     let bench = bench("a b | c | d");
@@ -26,7 +30,7 @@ async fn workers_are_known_by_number_and_come_tier_by_tier() {
     assert_eq!(names, ["a", "b", "c", "d"]);
     assert_eq!(&**route(&bench).member(2).unwrap().name(), "c");
     assert!(route(&bench).member(4).is_none());
-    assert_eq!(route(&bench).slots(), 8);
+    assert_eq!(slots(&bench, true), 8);
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +69,7 @@ async fn what_is_free_is_counted_as_far_as_enough() {
     let bench = bench("a | b");
     assert_eq!(
         [1, 3, 4, 9].map(|enough| free(&bench, enough)),
-        [Some(1), Some(4), Some(4), Some(4)]
+        [Some(1), Some(3), Some(4), Some(4)]
     );
     let _held = bench.members[0].enter(Pass::Usual).unwrap();
     assert_eq!([3, 4].map(|enough| free(&bench, enough)), [Some(3), Some(3)]);
@@ -83,12 +87,79 @@ async fn a_soft_limit_bounds_what_is_free_of_its_tier() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slots_of_a_pool_are_counted_once() {
+    let bench = Bench::new(
+        "a b | c",
+        |_, _| fine(),
+        |setup| {
+            setup.slots = 2;
+            setup.pool = Some(Slots::new(3));
+        },
+    );
+    assert_eq!(
+        [2, 3, 9].map(|enough| free(&bench, enough)),
+        [Some(2), Some(3), Some(3)]
+    );
+    let _held = [0, 2].map(|member: usize| bench.members[member].enter(Pass::Usual).unwrap());
+    assert_eq!((free(&bench, 9), slots(&bench, true)), (Some(1), 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_of_two_tiers_is_counted_for_the_first_that_has_room() {
+    let bench = Bench::new(
+        "a | a | b",
+        |_, _| fine(),
+        |setup| {
+            setup.slots = 4;
+            setup.route.soft_limit = Some(3);
+        },
+    );
+    assert_eq!((free(&bench, 9), slots(&bench, true)), (Some(6), 6));
+    let _calls = [(); 3].map(|()| route(&bench).enter(Tier::Primary, true).unwrap());
+    assert_eq!(free(&bench, 9), Some(6), "three of `a` in the second tier");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_are_those_that_can_be_used_by_requests_of_the_kind() {
+    let bench = Bench::new(
+        "a b | c",
+        |_, _| fine(),
+        |setup| {
+            setup.slots = 4;
+            setup.route.stream_soft_limit = Some(3);
+        },
+    );
+    assert_eq!([true, false].map(|is_stream| slots(&bench, is_stream)), [6, 12]);
+    bench.members[0].guard().force_open(ms(9_000));
+    let _running = bench.members[1].enter(Pass::Usual).unwrap();
+    assert_eq!([true, false].map(|is_stream| slots(&bench, is_stream)), [6, 8]);
+    bench.members[1].guard().force_open(ms(9_000));
+    bench.members[2].guard().force_open(ms(9_000));
+    assert_eq!(slots(&bench, true), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn workers_that_are_away_have_nothing_free_and_none_is_no_number() {
     let bench = bench("a | b");
     bench.members[0].guard().force_open(ms(9_000));
     assert_eq!(free(&bench, 9), Some(2));
     bench.members[1].guard().force_open(ms(9_000));
     assert_eq!(free(&bench, 9), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_back_soon_is_counted_on_though_nothing_of_it_is_free() {
+    let bench = bench("a | b");
+    bench.members[1].guard().force_open(ms(9_000));
+    for (seconds, expected) in [(3, (Some(0), 2)), (9, (None, 0))] {
+        bench.members[0]
+            .enter(Pass::Usual)
+            .unwrap()
+            .permit
+            .failed(crate::fixtures::limited(seconds));
+        assert_eq!((free(&bench, 9), slots(&bench, true)), expected, "{seconds} s");
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,9 +82,9 @@ async fn two_routes_for_the_same_pattern_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn streams_wait_apart_where_they_have_limits_of_their_own() {
     for (soft, hard, expected) in [
-        (None, None, (2, 0, 0)),
-        (Some(1), None, (2, 0, 1)),
-        (None, Some(1), (2, 0, 1)),
+        (None, None, (2, 0, 0, 100)),
+        (Some(1), None, (2, 0, 1, 1)),
+        (None, Some(1), (2, 0, 1, 100)),
     ] {
         let bench = Bench::new(
             "a",
@@ -95,8 +95,9 @@ async fn streams_wait_apart_where_they_have_limits_of_their_own() {
             },
         );
         let room = |is_stream| bench.routes.room(&prompt(is_stream).request).unwrap();
-        assert_eq!((bench.routes.rooms(), room(false), room(true)), expected);
-        assert_eq!(bench.routes.slots(room(true)), 100);
+        let slots = bench.routes.slots(room(true));
+        assert_eq!((bench.routes.rooms(), room(false), room(true), slots), expected);
+        assert_eq!(bench.routes.slots(room(false)), 100);
     }
 }
 
@@ -125,6 +126,23 @@ async fn as_many_are_let_on_as_there_are_slots_and_a_head_start() {
     assert_eq!(bench.admit(0).unwrap_err(), "full");
     drop(credits);
     bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_are_let_on_for_slots_that_are_shared() {
+    for (tiers, pool, expected) in [("a b c", 4, 5), ("a b | c", 4, 5), ("a | a", 9, 3), ("a b | b a", 9, 5)] {
+        let bench = Bench::new(
+            tiers,
+            |_, _| slow(1),
+            |setup| {
+                setup.slots = 2;
+                setup.pool = Some(orchestrator_resilience::Slots::new(pool));
+                setup.head_start = 1;
+            },
+        );
+        let credits: Vec<_> = std::iter::from_fn(|| bench.admit(0).ok()).take(20).collect();
+        assert_eq!(credits.len(), expected, "{tiers}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,13 +178,37 @@ async fn a_request_whose_call_runs_counts_once() {
 async fn where_no_worker_is_usable_nobody_waits_for_one() {
     let bench = Bench::new("a", |_, _| slow(1), |setup| setup.slots = 1);
     bench.members[0].guard().force_open(ms(9_000));
-    let credits: Vec<_> = (0..5).map(|_| bench.admit(0).unwrap()).collect();
+    let credits: Vec<_> = (0..5).filter_map(|_| bench.admit(0).ok()).collect();
     assert_eq!(credits.len(), 5);
     assert!(
         matches!(bench.routes.admit(2), Admission::Refused),
         "there is no such room"
     );
     assert_eq!(bench.routes.slots(2), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_are_let_on_than_a_limit_of_calls_a_minute_lets_through() {
+    let bench = Bench::new(
+        "a",
+        |_, _| slow(1),
+        |setup| {
+            setup.config.requests_per_minute = 600;
+            setup.config.requests_burst = 2;
+            setup.head_start = 1;
+        },
+    );
+    let admitted = || std::iter::from_fn(|| bench.admit(0).ok()).take(20).collect::<Vec<_>>();
+    assert_eq!(admitted().len(), 3);
+    for _ in 0..2 {
+        bench.answer(&streamed()).await.unwrap();
+    }
+    let ahead = admitted();
+    assert_eq!((ahead.len(), bench.admit(0).unwrap_err()), (1, "full"));
+    tokio::time::advance(ms(100)).await;
+    assert_eq!(admitted().len(), 1);
+    drop(ahead);
+    bench.is_at_rest();
 }
 
 /// How many of `threads` racers that each ask three times are let on, and hold what they get.

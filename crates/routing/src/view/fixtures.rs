@@ -26,6 +26,7 @@ pub(crate) fn well(worker: usize) -> View {
         healthy: Some(true),
         latency: Some(Duration::from_millis(100)),
         latency_at_least: Duration::ZERO,
+        unheard: 0,
     }
 }
 

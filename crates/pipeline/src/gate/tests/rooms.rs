@@ -145,3 +145,127 @@ async fn a_request_goes_to_the_room_of_its_model_or_nowhere() {
     );
     assert!(gate.capacity().plan(&request("x")).unwrap().is_null());
 }
+
+/// Two rooms that share their credits, as those of one route do.
+#[derive(Clone, Default)]
+struct Shared {
+    free: Arc<Mutex<usize>>,
+    looks: Arc<Mutex<usize>>,
+}
+
+/// One of the shared credits.
+struct Back(Arc<Mutex<usize>>);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        *self.0.lock() += 1;
+    }
+}
+
+impl Capacity for Shared {
+    fn rooms(&self) -> usize {
+        2
+    }
+
+    fn room(&self, _: &Request) -> Result<usize, Failure> {
+        Ok(0)
+    }
+
+    fn admit(&self, _: usize) -> Admission {
+        *self.looks.lock() += 1;
+        let mut free = self.free.lock();
+        match free.checked_sub(1) {
+            Some(left) => {
+                *free = left;
+                Admission::Granted(Credit::new(Back(self.free.clone())))
+            }
+            None => Admission::Full,
+        }
+    }
+
+    fn slots(&self, _: usize) -> usize {
+        1
+    }
+
+    fn plan(&self, _: &Request) -> Result<Value, Failure> {
+        Ok(Value::Null)
+    }
+}
+
+fn shared(free: usize) -> (Gate, Shared) {
+    let metrics = Metrics::register(&Registry::new(), Ledger::generous()).unwrap();
+    let capacity = Shared::default();
+    *capacity.free.lock() = free;
+    let gate = Gate::new(Arc::new(capacity.clone()), Live::fixed(LanesConfig::default()), metrics);
+    (gate, capacity)
+}
+
+/// The rooms and lanes in the order in which those who wait there are let on, one after the other.
+async fn order(gate: &Gate, waiting: &[(usize, Priority)]) -> String {
+    let (cx, _client) = job(Priority::Normal, LONG);
+    let held = gate.pass(&cx, 0).await.unwrap();
+    let served = Mutex::new(Vec::new());
+    let served = &served;
+    let waits = waiting.iter().map(|&(room, priority)| async move {
+        let (cx, _client) = job(priority, LONG);
+        let pass = gate.pass(&cx, room).await.unwrap();
+        let lane = priority.as_str().chars().next().unwrap();
+        served.lock().push(format!("{room}{lane}"));
+        drop(pass);
+    });
+    let all = futures_util::future::join_all(waits);
+    tokio::join!(all, async { drop(held) });
+    served.lock().join(" ")
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_that_share_their_credits_take_turns() {
+    let (gate, _) = shared(1);
+    let waiting = [(0, Priority::Normal); 4].into_iter().chain([(1, Priority::Normal); 2]);
+    let order = order(&gate, &waiting.collect::<Vec<_>>()).await;
+    assert_eq!(order, "0n 1n 0n 1n 0n 0n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_rooms_priority_counts_and_starves_nobody() {
+    let (gate, _) = shared(1);
+    let waiting = [(0, Priority::Low); 3].into_iter().chain([(1, Priority::High); 18]);
+    let order = order(&gate, &waiting.collect::<Vec<_>>()).await;
+    assert!(order.starts_with("1h 1h"), "{order}");
+    let first_low = order.split(' ').position(|served| served == "0l").unwrap();
+    assert!((4..18).contains(&first_low), "{order}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_that_comes_without_a_word_is_found_soon_by_one_look_for_all() {
+    let (gate, capacity) = shared(0);
+    let jobs: Vec<_> = (0..1_000).map(|_| job(Priority::Normal, LONG)).collect();
+    let began = Instant::now();
+    let waits = futures_util::future::join_all(jobs.iter().map(|(cx, _)| async {
+        let passed = gate.pass(cx, 1).await;
+        (passed.is_ok(), began.elapsed())
+    }));
+    let comes = async {
+        tokio::time::sleep(Duration::from_millis(2_050)).await;
+        let looks = *capacity.looks.lock() - jobs.len();
+        assert!((10..=40).contains(&looks), "{looks} looks in two seconds");
+        *capacity.free.lock() = 3;
+    };
+    let (heard, ()) = tokio::join!(waits, comes);
+    let soon = Duration::from_millis(2_200);
+    assert!(heard.iter().all(|(passed, at)| *passed && *at <= soon), "{heard:?}");
+    assert_eq!((gate.waiting(Priority::Normal), *capacity.free.lock()), (0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_looks_for_the_others_may_leave() {
+    let (gate, capacity) = shared(0);
+    let (one, two) = (job(Priority::Normal, LONG), job(Priority::Normal, LONG));
+    let (mut first, mut second) = (Box::pin(gate.pass(&one.0, 0)), Box::pin(gate.pass(&two.0, 0)));
+    assert!(!poll(&mut first).await && !poll(&mut second).await);
+    drop(first);
+    let began = Instant::now();
+    *capacity.free.lock() = 1;
+    assert!(second.await.is_ok());
+    assert!(began.elapsed() <= Duration::from_millis(200), "{:?}", began.elapsed());
+}

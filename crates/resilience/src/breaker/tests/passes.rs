@@ -104,6 +104,26 @@ fn an_early_probe_that_ends_after_the_clock_has_made_it_half_open_counts_for_no_
 }
 
 #[test]
+fn an_early_probe_that_is_heard_after_the_clock_has_made_it_half_open_counts_for_nothing() {
+    for with_another in [false, true] {
+        let mut world = World::open(config());
+        let mut early = ask(&mut world, Pass::EarlyProbe).unwrap();
+        world.pass(12.0);
+        let _probe = with_another.then(|| world.begin());
+        world.hear(&mut early);
+        assert_eq!((world.state(), world.last()), (State::HalfOpen, Some(Cause::Elapsed)));
+        world.end(early, Success);
+        world.call(Success);
+        assert_eq!(world.state(), State::HalfOpen);
+        world.call(Success);
+        assert_eq!(
+            (world.state(), world.last()),
+            (State::Closed, Some(Cause::ProbesServed))
+        );
+    }
+}
+
+#[test]
 fn an_operator_opens_it_for_just_so_long_and_no_early_probe_ends_that() {
     for mut world in [World::new(config()), World::open(config()), World::half_open(config())] {
         world.breaker.force_open(world.now, Duration::from_secs(3_600));

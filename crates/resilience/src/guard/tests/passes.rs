@@ -174,21 +174,26 @@ async fn only_calls_that_are_let_through_count_against_the_rate() {
         requests_burst: 2,
         ..quick()
     };
-    let (guard, _) = guard(config, 1);
+    let (guard, _) = guard(config, 3);
     let second = Duration::from_secs(1);
+    assert_eq!(
+        guard.view(Instant::now()).free,
+        2,
+        "no more than the limit lets through"
+    );
+    let others = [(); 2].map(|()| guard.slots().try_take().unwrap());
     let only = guard.try_admit(Pass::Usual).unwrap();
     for _ in 0..10 {
         assert_eq!(refused(&guard), Refusal::Full);
     }
-    drop(only);
+    drop((only, others));
     drop(guard.try_admit(Pass::Usual).unwrap());
     assert_eq!(refused(&guard), Refusal::RateLimited(second));
-    assert_eq!(
-        (guard.view(Instant::now()).rate_limited, guard.slots().taken()),
-        (second, 0)
-    );
+    let view = guard.view(Instant::now());
+    assert_eq!((view.rate_limited, view.free, view.running), (second, 0, 0));
     tokio::time::advance(second).await;
-    assert_eq!(guard.view(Instant::now()).rate_limited, Duration::ZERO);
+    let view = guard.view(Instant::now());
+    assert_eq!((view.rate_limited, view.free), (Duration::ZERO, 1));
     assert!(guard.try_admit(Pass::Usual).is_ok());
 }
 
@@ -281,4 +286,45 @@ async fn with_adaptive_concurrency_the_slots_are_as_many_as_the_worker_takes() {
     let mut late = guard.try_admit(Pass::Usual).unwrap();
     late.failed(Failure::new(Code::FirstTokenTimeout, "nothing came"));
     assert!(guard.slots().max() < found);
+}
+
+/// Whole answers take as long as they are long.
+#[tokio::test(start_paused = true)]
+async fn how_long_whole_answers_take_neither_opens_the_breaker_nor_lowers_the_limit() {
+    let config = Config {
+        adaptive_concurrency: true,
+        latency_p95_ms: 6_000,
+        ..by_a_rate()
+    };
+    let (guard, _) = guard(config, 40);
+    for round in 0..60_u64 {
+        let mut round_of: Vec<Permit> = std::iter::from_fn(|| guard.try_admit(Pass::Usual).ok()).collect();
+        round_of.iter_mut().for_each(Permit::of_whole_answer);
+        tokio::time::advance(Duration::from_secs(1 + 20 * (round % 2))).await;
+        // One of them is given up.
+        round_of.iter_mut().skip(1).for_each(Permit::first_token);
+        if round_of.len() == 1 {
+            round_of.iter_mut().for_each(Permit::first_token);
+        }
+    }
+    assert_eq!((guard.state(), guard.slots().max()), (State::Closed, 40));
+    guard.try_admit(Pass::Usual).unwrap().failed(limited(0));
+    assert_eq!(guard.slots().max(), 36, "a 429 lowers it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_answers_do_not_outweigh_what_streams_say() {
+    let config = Config {
+        adaptive_concurrency: true,
+        ..quick()
+    };
+    let (guard, _) = guard(config, 95);
+    for _ in 0..300 {
+        let mut round: Vec<Permit> = std::iter::from_fn(|| guard.try_admit(Pass::Usual).ok()).collect();
+        round.iter_mut().step_by(2).skip(1).for_each(Permit::of_whole_answer);
+        tokio::time::advance(Duration::from_millis(20 * round.len().max(5) as u64)).await;
+        round.iter_mut().for_each(Permit::first_token);
+    }
+    let found = guard.slots().max();
+    assert!((5..=16).contains(&found), "{found}");
 }

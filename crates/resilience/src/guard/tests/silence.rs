@@ -128,3 +128,17 @@ async fn a_breaker_that_is_switched_off_stays_closed() {
     }
     assert_eq!(guard.state(), State::Closed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_fail_before_their_first_token_are_silent_whatever_the_threshold() {
+    let config = Config {
+        circuit_breaker_threshold: 1_000,
+        ..quick()
+    };
+    let (guard, _) = guard(config, 1);
+    for _ in 0..20 {
+        assert_eq!(guard.state(), State::Closed);
+        fail(&guard);
+    }
+    assert_eq!(guard.view(Instant::now()).cause, Some(Cause::Silent));
+}

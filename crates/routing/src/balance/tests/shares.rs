@@ -49,7 +49,7 @@ fn shares_follow_the_weights() {
     for weights in [&[1, 1][..], &[3, 1], &[1, 2, 3, 4], &[1_000, 1], &[5, 0, 5]] {
         // A weight of zero, which the configuration refuses, is taken for the least there is.
         let lawful: Vec<_> = weights.iter().map(|weight| *weight.max(&1)).collect();
-        for balance in [Balance::Weighted, Balance::ConsistentHash] {
+        for balance in [Balance::RoundRobin, Balance::Weighted, Balance::ConsistentHash] {
             assert_close(&shares(&weighted(weights), balance, TURNS, 0), &promised(&lawful), 0.02);
         }
     }
@@ -58,11 +58,9 @@ fn shares_follow_the_weights() {
 #[test]
 fn a_short_run_of_turns_is_already_close_to_the_weights() {
     let weights = [3, 2, 1];
-    assert_close(
-        &shares(&weighted(&weights), Balance::Weighted, 60, 0),
-        &promised(&weights),
-        0.04,
-    );
+    for balance in [Balance::RoundRobin, Balance::Weighted] {
+        assert_close(&shares(&weighted(&weights), balance, 60, 0), &promised(&weights), 0.04);
+    }
 }
 
 #[test]
@@ -87,7 +85,7 @@ fn what_a_failed_worker_leaves_is_shared_by_weight_too() {
 fn a_worker_that_warms_up_gets_the_part_that_it_is_warm() {
     let mut views = wells(2);
     views[0].warmth = 0.25;
-    for balance in [Balance::Weighted, Balance::ConsistentHash] {
+    for balance in [Balance::RoundRobin, Balance::Weighted, Balance::ConsistentHash] {
         assert_close(&shares(&views, balance, TURNS, 0), &[0.2, 0.8], 0.02);
     }
 }

@@ -255,3 +255,16 @@ async fn at_most_half_of_a_tier_is_spared_for_its_rates() {
     calls.sort_unstable();
     assert!(calls[0] + calls[1] < calls[2] + calls[3], "{calls:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_of_streams_is_a_long_wait_a_late_first_token() {
+    for (is_stream, expected) in [(false, "closed"), (true, "open")] {
+        let bench = Bench::new("a", told(&[("a", "slow:7000")]), |setup| {
+            setup.config.latency_p95_ms = 6_000
+        });
+        let prompt = prompt(is_stream);
+        let heard = join_all((0..10).map(|_| bench.answer(&prompt))).await;
+        assert!(heard.iter().all(Result::is_ok));
+        assert_eq!(bench.states(), [expected]);
+    }
+}

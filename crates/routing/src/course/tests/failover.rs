@@ -328,3 +328,45 @@ proptest::proptest! {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_does_not_end_what_a_full_worker_may_still_answer() {
+    for word in ["rests:30", "keys"] {
+        let script = move |name: &str, _: usize| match name {
+            "a" if word == "keys" => failing(Code::UpstreamCredentials),
+            "a" => resting(30),
+            _ => slow(700),
+        };
+        let bench = Bench::new("a | b", script, |setup| setup.slots = 1);
+        let held = bench.members[1].enter(orchestrator_resilience::Pass::Usual).unwrap();
+        let leaves = async {
+            tokio::time::sleep(ms(300)).await;
+            drop(held);
+            bench.routes.freed().notify_waiters();
+        };
+        let prompt = streamed();
+        tokio::join!(bench.hear(&prompt), leaves);
+        expect![[r#"
+            0      a is called
+            300    b is called
+            1000   begins at call 2, secondary
+            1000   "slow"
+            1000   ""
+            1000   over
+        "#]]
+        .assert_eq(&bench.timeline.to_string());
+        bench.is_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_full_worker_until_the_deadline_is_told_what_went_wrong() {
+    let bench = Bench::new("a | b", told(&[("a", "rests:30")]), |setup| setup.slots = 1);
+    let _held = bench.members[1].enter(orchestrator_resilience::Pass::Usual).unwrap();
+    bench.hear(&within(true, 2_500)).await;
+    expect![[r#"
+        0      a is called
+        2500   failed: rate_limit_exceeded, again after 30s
+    "#]]
+    .assert_eq(&bench.timeline.to_string());
+}

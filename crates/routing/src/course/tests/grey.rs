@@ -74,6 +74,27 @@ async fn one_that_is_always_busy() {
     leaves_it(|_| resting(1)).await;
 }
 
+/// One that runs whole answers all the time, and was never asked for a stream.
+#[tokio::test(start_paused = true)]
+async fn calls_of_the_other_kind_do_not_keep_a_worker_from_its_first() {
+    let script = |_: &str, nth: usize| if nth == 0 { Call::new().hang() } else { slow(20) };
+    let bench = Bench::new("a b", script, |setup| setup.route.balance = crate::Balance::P2cEwma);
+    let (one, other) = (prompt(false), prompt(false));
+    let streams = async {
+        tokio::time::sleep(ms(1)).await;
+        for _ in 0..20 {
+            bench.answer(&streamed()).await.unwrap();
+        }
+    };
+    tokio::select! {
+        _ = async { tokio::join!(bench.call(&one), bench.call(&other)) } => panic!("they hang"),
+        () = streams => {}
+    }
+    let calls = bench.calls();
+    assert!(calls.iter().all(|calls| *calls > 5), "{calls:?}");
+    bench.is_at_rest();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_well_one_gets_its_part() {
     let share = share_of_the_ill(true, |_| slow(20)).await;

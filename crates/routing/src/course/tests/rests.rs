@@ -178,6 +178,30 @@ async fn our_own_limit_overflows_to_the_next_tier_and_is_waited_for_where_there_
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_finds_others_before_it_waits_no_longer_than_for_one_rest() {
+    let limited = |setup: &mut Setup| {
+        setup.config.requests_per_minute = 60;
+        setup.config.requests_burst = 1;
+    };
+    let bench = Bench::new("a", told(&[("a", "fine")]), limited);
+    let (prompt, began) = (streamed(), Instant::now());
+    let heard = join_all((0..8).map(|_| async {
+        let heard = bench.answer(&prompt).await;
+        (
+            began.elapsed().as_millis(),
+            heard.map_err(|failure| crate::fixtures::brief(&failure)),
+        )
+    }))
+    .await;
+    let (answered, refused): (Vec<_>, Vec<_>) = heard.into_iter().partition(|(_, heard)| heard.is_ok());
+    let mut times: Vec<_> = answered.into_iter().map(|(at, _)| at).collect();
+    times.sort_unstable();
+    assert_eq!(times, [0, 1_000, 2_000, 3_000, 4_000, 5_000]);
+    let early = (5_000, Err("rate_limit_exceeded, again after 1s".to_owned()));
+    assert_eq!(refused, [early.clone(), early]);
+}
+
 /// The first to ask leaves; the one who joined has time for another try.
 #[tokio::test(start_paused = true)]
 async fn who_waits_longest_decides_how_long_it_is_tried() {

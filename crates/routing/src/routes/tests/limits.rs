@@ -72,15 +72,15 @@ async fn a_dry_run_and_the_gate_see_what_is_in_force() {
     );
     bench.routes.all()[0].change(RouteConfig {
         balance: crate::Balance::ConsistentHash,
-        soft_limit: Some(3),
-        hard_limit: Some(5),
+        soft_limit: Some(8),
+        hard_limit: Some(12),
         retry_budget_min: 2,
         ..RouteConfig::default()
     });
     bench.members[1].guard().set_max_concurrent(7);
     assert_eq!(
         (told(&bench), bench.routes.slots(0)),
-        (r#""consistent_hash" 3 5 2"#.to_owned(), 9)
+        (r#""consistent_hash" 8 12 2"#.to_owned(), 8)
     );
 }
 

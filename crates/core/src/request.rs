@@ -1,6 +1,6 @@
 //! What a client asks for: the body as it came beside the view that stages read.
 
-use crate::{Dialect, Message, Original, RequestId, Text};
+use crate::{Dialect, Message, Original, RequestId, Text, Wish};
 use tokio::time::Instant;
 
 /// A request on its way through the line.
@@ -26,6 +26,8 @@ pub struct Request {
     pub reuse: Reuse,
     /// When the client stops waiting.
     pub deadline: Instant,
+    /// The faults that it shall meet; such a request shares no answer.
+    pub chaos: Option<Wish>,
 }
 
 /// The parameters that stages read.

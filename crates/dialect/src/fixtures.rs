@@ -60,6 +60,7 @@ pub(crate) fn prompt(body: &str) -> Prompt {
             session: None,
             reuse: Reuse::Allowed,
             deadline: Instant::now(),
+            chaos: None,
         }),
         rewritten: false,
         grounding: Vec::new(),

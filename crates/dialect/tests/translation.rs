@@ -42,6 +42,7 @@ fn prompt(body: &str) -> Prompt {
         session: None,
         reuse: Reuse::Allowed,
         deadline: Instant::now(),
+        chaos: None,
     };
     Prompt {
         request: Box::new(request),

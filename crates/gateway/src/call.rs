@@ -166,6 +166,7 @@ impl Call {
             session: options.session,
             reuse: options.reuse,
             deadline: self.started.checked_add(options.timeout).unwrap_or(self.started),
+            chaos: None,
         })
     }
 

@@ -55,5 +55,6 @@ fn request(config: &Config, body: Bytes, env: &Env) -> Result<Request, Failure> 
         session: None,
         reuse: Reuse::default(),
         deadline: now.checked_add(patience).unwrap_or(now),
+        chaos: None,
     })
 }

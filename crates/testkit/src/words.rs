@@ -68,6 +68,7 @@ pub fn chat(body: impl Into<Bytes>) -> Request {
         session: None,
         reuse: Reuse::Allowed,
         deadline: Instant::now() + Duration::from_secs(600),
+        chaos: None,
     }
 }
 

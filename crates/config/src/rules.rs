@@ -1,5 +1,6 @@
 //! What no schema can say: how fields must fit each other, the environment, and the parts that read them.
 
+mod chaos;
 mod parts;
 mod routes;
 mod workers;
@@ -22,6 +23,7 @@ pub(crate) fn check(config: &Config, document: &Document<'_>, environment: &Envi
     rules.routes();
     rules.workers();
     rules.parts();
+    rules.chaos();
     rules.findings
 }
 

@@ -331,3 +331,34 @@ fn references_to_secrets_may_be_told() {
     let config = parse("p.toml".as_ref(), text, &environment).unwrap().config;
     assert_eq!(effective(&config)["server"]["admin_token"], "${KEY}");
 }
+
+#[test]
+fn chaos_is_told_only_where_there_is_some() {
+    assert!(!explain(&config("[chaos.workers.echo]\nfailure = 1.0\n")).contains("chaos"));
+    let all = "profile = \"ci\"\n[chaos]\nenabled = true\nseed = 7\nretriever = { latency = 1, failure = 0.5 }\n\
+               [chaos.workers]\necho.failure = 0.25\n\"*\" = { latency = 0.5, cut = 0.125, trickle = 1 }\n";
+    part(
+        all,
+        "chaos",
+        &expect![[r#"
+        Faults are injected on purpose under the profile `ci`, with the seed 7.
+        Calls of workers that are not named are held up by 500 to 3000 ms, with the probability 0.5.
+        Answers of workers that are not named break off after 10 tokens, with the probability 0.125.
+        Answers of workers that are not named have a pause of 250 ms before each token, with the probability 1.0.
+        Calls of `echo` fail with the status 503, with the probability 0.25.
+        Searches are held up by 200 to 1500 ms, with the probability 1.0.
+        Searches fail, with the probability 0.5."#]],
+    );
+    part(
+        "[chaos]\nallow_header = true\n",
+        "chaos",
+        &expect![
+            "Under the profile `dev` a client may have faults injected into its own request: `x-orchestrator-chaos`."
+        ],
+    );
+    let words = explain(&config("[chaos]\nallow_header = true\n"));
+    assert!(
+        words.contains("\n\nchaos\n") && words.contains("\n\nshutdown\n"),
+        "{words}"
+    );
+}

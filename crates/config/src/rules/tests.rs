@@ -5,6 +5,7 @@ use crate::{Environment, Finding, Findings, Severity, parse};
 use expect_test::{Expect, expect};
 use std::{fs, os::unix::fs::PermissionsExt};
 
+mod chaos;
 mod routes;
 
 const WORKER: &str = "[pipeline.stages.inference]\nworker = \"w\"\n[workers.w]\nprovider = \"openai\"\n";

@@ -14,7 +14,7 @@ pub struct Config {
     /// Whether the faults below are injected from the start. Operators may inject others for up to 15 minutes all the same.
     pub enabled: bool,
     /// What chance begins with: the n-th call of a worker meets the same faults in every run with the same seed.
-    #[schemars(range(min = 0, max = 9_223_372_036_854_775_807_u64))]
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_u64))]
     pub seed: u64,
     /// Whether a client may inject faults into its own request: `x-orchestrator-chaos`.
     pub allow_header: bool,

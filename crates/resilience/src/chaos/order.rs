@@ -19,7 +19,7 @@ pub struct Order {
     for_s: u64,
     /// What chance begins with.
     #[serde(default)]
-    #[schemars(range(min = 0, max = 9_223_372_036_854_775_807_u64))]
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_u64))]
     seed: u64,
     /// The faults of calls, by worker; `*` stands for all workers that are not named.
     #[serde(default)]

@@ -72,7 +72,7 @@ fn what_is_wrong_is_told_all_at_once() {
         ),
         (
             "seed=-1",
-            vec!["`seed` is -1; it takes whole numbers from 0 to 9223372036854775807."],
+            vec!["`seed` is -1; it takes whole numbers from 0 to 9007199254740991."],
         ),
         (
             "cut",
@@ -122,7 +122,7 @@ proptest! {
     fn faults_that_are_written_as_a_header_are_read_as_they_were(
         (latency, failure, cut) in (permille(), permille(), permille()),
         (least, more, status, tokens) in (0..9_u64, 0..9_u64, 400..=599_u16, 1..99_u64),
-        seed in 0..=i64::MAX as u64,
+        seed in 0..=(1_u64 << 53) - 1,
     ) {
         let faults = WorkerFaults {
             latency,

@@ -6,6 +6,7 @@ use crate::{
     balancing::Balancing,
     body,
     breaker::{Breaker, Change},
+    chaos::{self, Chaos},
     problem::{Problem, reply},
     resource::Resource,
     retry::Retry,
@@ -13,9 +14,9 @@ use crate::{
     worker::Worker,
 };
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use orchestrator_core::{Env, Tier, near};
-use orchestrator_resilience::Guard;
+use orchestrator_resilience::{Guard, chaos::Switch};
 use orchestrator_routing::{Member, Routes};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -27,6 +28,7 @@ pub struct Admin {
     routes: Arc<Routes>,
     /// The workers of all routes, by name.
     workers: BTreeMap<Arc<str>, Arc<Member>>,
+    chaos: Switch,
     env: Env,
 }
 
@@ -35,8 +37,8 @@ type Answer = Result<Response<Bytes>, Problem>;
 // === impl Admin ===
 
 impl Admin {
-    /// The control plane of these routes; `env` tells operators the time.
-    pub fn new(routes: Arc<Routes>, env: Env) -> Self {
+    /// The control plane of these routes, and of the faults in their calls; `env` tells operators the time.
+    pub fn new(routes: Arc<Routes>, chaos: Switch, env: Env) -> Self {
         let tiers = routes
             .all()
             .iter()
@@ -45,6 +47,7 @@ impl Admin {
         Admin {
             workers: members.collect(),
             routes,
+            chaos,
             env,
         }
     }
@@ -53,12 +56,13 @@ impl Admin {
     pub fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let answer = Resource::of(request.uri().path()).and_then(|resource| {
             resource.check(request.method())?;
-            self.serve(&resource, request.body())
+            self.serve(&resource, request)
         });
         answer.unwrap_or_else(|problem| problem.reply())
     }
 
-    fn serve(&self, resource: &Resource, body: &Bytes) -> Answer {
+    fn serve(&self, resource: &Resource, request: &Request<Bytes>) -> Answer {
+        let body = request.body();
         let (now, routes) = (Instant::now(), self.routes.all());
         match resource {
             Resource::Breakers => {
@@ -73,7 +77,17 @@ impl Admin {
             Resource::Routes => told(&routes.iter().map(|route| Route::from(&**route)).collect::<Vec<_>>()),
             Resource::Retry => told(&routes.iter().map(|route| Retry::of(route, now)).collect::<Vec<_>>()),
             Resource::LoadBalancing => told(&routes.iter().map(|route| Balancing::from(&**route)).collect::<Vec<_>>()),
+            Resource::Chaos => self.chaos(request.method(), body),
         }
+    }
+
+    fn chaos(&self, method: &Method, body: &Bytes) -> Answer {
+        match *method {
+            Method::POST => chaos::order(&self.chaos, body)?,
+            Method::DELETE => chaos::end(&self.chaos, body)?,
+            _ => {}
+        }
+        told(&Chaos::of(&self.chaos, &self.env))
     }
 
     fn reset(&self, guard: &Guard, body: &Bytes) -> Answer {

@@ -42,7 +42,7 @@ pub(crate) fn hold(body: &Bytes) -> Result<Duration, Problem> {
 }
 
 /// The fields of a JSON object; an empty body has none.
-fn fields(body: &Bytes) -> Result<Map<String, Value>, Problem> {
+pub(crate) fn fields(body: &Bytes) -> Result<Map<String, Value>, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
@@ -66,7 +66,8 @@ fn strangers(fields: &Map<String, Value>, known: &[&'static str]) -> Vec<String>
         .collect()
 }
 
-fn wrong(findings: &[String]) -> Problem {
+/// All that is wrong with a body.
+pub(crate) fn wrong(findings: &[String]) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, findings.join(" "))
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn millis(time: Duration) -> u64 {
 }
 
 /// A time after 1970; the last one of the calendar for what lies beyond.
-fn written(time: Duration) -> String {
+pub(crate) fn written(time: Duration) -> String {
     let time = i64::try_from(time.as_millis())
         .ok()
         .and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());

@@ -4,7 +4,7 @@ use crate::{Admin, problem::Problem};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use orchestrator_core::{Code, Failure};
-use orchestrator_resilience::{Config, Guard, Pass, Slots};
+use orchestrator_resilience::{Config, Guard, Pass, Slots, chaos};
 use orchestrator_routing::{Member, RouteConfig, Routes};
 use orchestrator_testkit::world;
 use prometheus::Registry;
@@ -15,6 +15,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) struct Bench {
     pub(crate) admin: Admin,
     pub(crate) routes: Arc<Routes>,
+    pub(crate) chaos: chaos::Switch,
     pub(crate) members: Vec<Arc<Member>>,
 }
 
@@ -45,10 +46,22 @@ impl Bench {
         };
         let members: Vec<_> = WORKERS.into_iter().map(member).collect();
         let routes = Routes::build(routes, &members, 0, &routing).unwrap();
+        let chaos = switch(&chaos::Config::default(), true);
         Bench {
-            admin: Admin::new(routes.clone(), env),
+            admin: Admin::new(routes.clone(), chaos.clone(), env),
             routes,
+            chaos,
             members,
+        }
+    }
+
+    /// The same with these faults, if they are allowed.
+    pub(crate) fn injecting(config: &chaos::Config, is_allowed: bool) -> Self {
+        let (bench, chaos) = (Bench::new(), switch(config, is_allowed));
+        Bench {
+            admin: Admin::new(bench.routes.clone(), chaos.clone(), world(1)),
+            chaos,
+            ..bench
         }
     }
 
@@ -92,6 +105,11 @@ impl Bench {
         };
         breakers.iter().map(brief).collect::<Vec<_>>().join(", ")
     }
+}
+
+fn switch(config: &chaos::Config, is_allowed: bool) -> chaos::Switch {
+    let metrics = chaos::Metrics::register(&Registry::new()).unwrap();
+    chaos::Switch::new(config, is_allowed, WORKERS.map(Arc::from), metrics)
 }
 
 /// A route with workers on all tiers.

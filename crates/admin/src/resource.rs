@@ -9,7 +9,14 @@ use percent_encoding::percent_decode_str;
 const ROOT: &str = "/api/v1/";
 
 /// The resources that have no name of their own.
-const LISTS: [&str; 5] = ["circuit-breakers", "workers", "routes", "retry", "load-balancing"];
+const LISTS: [&str; 6] = [
+    "circuit-breakers",
+    "workers",
+    "routes",
+    "retry",
+    "load-balancing",
+    "chaos",
+];
 
 /// What can be read or done of one breaker.
 const OF_A_BREAKER: [&str; 3] = ["history", "reset", "force-open"];
@@ -35,6 +42,8 @@ pub(crate) enum Resource {
     Retry,
     /// How routes spread their calls.
     LoadBalancing,
+    /// Faults that are injected on purpose.
+    Chaos,
 }
 
 // === impl Resource ===
@@ -54,6 +63,7 @@ impl Resource {
             ["routes"] => Resource::Routes,
             ["retry"] => Resource::Retry,
             ["load-balancing"] => Resource::LoadBalancing,
+            ["chaos"] => Resource::Chaos,
             other => return Err(unknown(other)),
         })
     }
@@ -62,10 +72,16 @@ impl Resource {
     pub(crate) fn check(&self, method: &Method) -> Result<(), Problem> {
         let (takes, allowed) = match self {
             Resource::Reset(_) | Resource::ForceOpen(_) => (method == Method::POST, "POST"),
-            _ => ([Method::GET, Method::HEAD].contains(method), "GET, HEAD"),
+            Resource::Chaos if [Method::POST, Method::DELETE].contains(method) => (true, ""),
+            Resource::Chaos => (reads(method), "GET, HEAD, POST, DELETE"),
+            _ => (reads(method), "GET, HEAD"),
         };
         takes.then_some(()).ok_or_else(|| Problem::not_allowed(allowed))
     }
+}
+
+fn reads(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
 }
 
 /// A name as it was before it became part of a path.

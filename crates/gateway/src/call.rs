@@ -12,7 +12,7 @@ use crate::{
     options::{Options, caller_id},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use orchestrator_core::{Answer, Blame, Cache, Code, End, Failure, Head, Request, RequestId, Text};
+use orchestrator_core::{Answer, Blame, Cache, Code, End, Failure, Head, Request, RequestId, Text, Wish};
 use orchestrator_dialect::chat::Parsed;
 use orchestrator_telemetry::AccessLine;
 use serde_json::Value;
@@ -166,7 +166,7 @@ impl Call {
             session: options.session,
             reuse: options.reuse,
             deadline: self.started.checked_add(options.timeout).unwrap_or(self.started),
-            chaos: None,
+            chaos: options.chaos.map(Wish::new),
         })
     }
 

@@ -54,6 +54,11 @@ impl WorkerSpec {
         }
     }
 
+    /// The worker's name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     /// The worker for one core, with connections of its own. `lookup` reads environment variables.
     pub fn for_core(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Worker, Error> {
         Ok(self.worker(self.backend(lookup)?))

@@ -15,6 +15,7 @@ fn every_path_names_what_it_says() {
         ("routes", Resource::Routes),
         ("retry", Resource::Retry),
         ("load-balancing", Resource::LoadBalancing),
+        ("chaos", Resource::Chaos),
     ];
     for (path, expected) in cases {
         assert_eq!(Resource::of(&format!("/api/v1/{path}")).unwrap(), expected);

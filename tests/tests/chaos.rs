@@ -6,7 +6,7 @@
 )]
 
 use orchestrator_e2e::{CHAT, Ended, Http, Program, STREAM, Tiers, chat, post};
-use orchestrator_testkit::Script;
+use orchestrator_testkit::{ModelServer, Script};
 use std::{io::Write, process::Command};
 
 const TOKEN: &str = "authorization: Bearer t0ken\r\n";
@@ -63,6 +63,23 @@ fn a_primary_that_always_fails_is_replaced_until_its_breaker_keeps_calls_away() 
     assert_eq!(program.metric(failed), 3.0);
     assert_eq!(program.metric(r#"orchestrator_breaker_state{worker="a"}"#), 2.0);
     assert_eq!(left(program), [0.0, 0.0]);
+}
+
+#[test]
+fn a_stream_that_is_held_up_for_longer_than_its_worker_may_take_goes_elsewhere() {
+    let servers = fine().map(ModelServer::following);
+    let workers = [
+        orchestrator_e2e::worker("a", &servers[0].url(), "first_token_timeout_ms = 50"),
+        orchestrator_e2e::worker("b", &servers[1].url(), ""),
+    ];
+    let route = "[routes.all]\nprimary = [\"a\"]\nsecondary = [\"b\"]\n";
+    let program = Program::start(&(workers.concat() + route + &faults("latency = 1.0\nlatency_min_ms = 400")));
+    let reply = post(program.address, CHAT, "", &chat("x", STREAM));
+    assert_eq!((reply.status, worker(&reply)), (200, Some("b")), "{}", reply.body);
+    let failed = r#"orchestrator_retries_total{reason="first_token_timeout",worker="a"}"#;
+    assert_eq!(program.metric(failed), 1.0);
+    assert_eq!(injected(&program, "a", "latency"), 1.0);
+    assert_eq!(servers[0].stats().total.calls, 0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use orchestrator_gateway::Listed;
 use orchestrator_inference::{Health, PoolName, WorkerSpec};
 use orchestrator_resilience::{
     Guard, Slots,
-    chaos::{self, Switch},
+    chaos::{self, Patience, Switch},
 };
 use orchestrator_routing::{Member, Probing, Router, Routes};
 use orchestrator_telemetry::Registry;
@@ -82,7 +82,8 @@ impl Workers {
     ) -> Result<Router, OrchestratorError> {
         let model = |spec: &WorkerSpec| {
             let model = Arc::new(spec.for_core(lookup)?) as Arc<dyn Model>;
-            Ok(self.chaos.model(spec.name(), model))
+            let (first_token, idle) = spec.patience();
+            Ok(self.chaos.model(spec.name(), Patience { first_token, idle }, model))
         };
         let models = self.specs.iter().map(model).collect::<Result<_, OrchestratorError>>()?;
         let rng = self.env.random(&format!("retries on core {core}"));

@@ -3,7 +3,7 @@ use expect_test::{Expect, expect};
 use http::Method;
 use orchestrator_resilience::{
     Pass,
-    chaos::{Config, WorkerFaults},
+    chaos::{Config, Patience, WorkerFaults},
 };
 use orchestrator_testkit::{cx, prompt, scripted};
 use std::{sync::Arc, time::Duration};
@@ -47,9 +47,13 @@ fn failing() -> Config {
 
 /// Whether a call of `fast` fails.
 async fn fails(bench: &Bench) -> bool {
+    let patience = Patience {
+        first_token: Duration::MAX,
+        idle: Duration::MAX,
+    };
     let model = bench
         .chaos
-        .model(&"fast".into(), Arc::new(scripted::Model::saying(["x"])));
+        .model(&"fast".into(), patience, Arc::new(scripted::Model::saying(["x"])));
     let (cx, _client) = cx(Instant::now());
     bench.guard("fast").reset();
     let mut permit = bench.guard("fast").try_admit(Pass::Usual).unwrap();

@@ -7,14 +7,24 @@ use super::{
     stream::{cut, trickle},
 };
 use orchestrator_core::{Code, Cx, Failure, Model as Port, Prompt, Reply, RequestId};
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
-use tokio::time::sleep;
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// How long a stream may keep its caller waiting, which an injected pause uses up as a server's own would.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// From the call to the first token.
+    pub first_token: Duration,
+    /// From one token to the next.
+    pub idle: Duration,
+}
 
 /// A model whose calls may meet faults. While there are none, a call costs a look at a flag more than without it.
 pub(crate) struct Model {
     switch: Switch,
     worker: Arc<str>,
     injected: Injected,
+    patience: Patience,
     model: Arc<dyn Port>,
 }
 
@@ -33,11 +43,12 @@ struct Told {
 // === impl Model ===
 
 impl Model {
-    pub(crate) fn new(switch: Switch, worker: Arc<str>, model: Arc<dyn Port>) -> Self {
+    pub(crate) fn new(switch: Switch, worker: Arc<str>, patience: Patience, model: Arc<dyn Port>) -> Self {
         Model {
             injected: switch.counters(&worker),
             switch,
             worker,
+            patience,
             model,
         }
     }
@@ -48,6 +59,25 @@ impl Model {
             worker: self.worker.clone(),
             injected: self.injected.clone(),
         };
+        let limit = self.patience.first_token;
+        let called = match hits.latency {
+            Some(_) if prompt.request.stream => timeout(limit, self.begin(hits, &told, cx, prompt)).await,
+            _ => Ok(self.begin(hits, &told, cx, prompt).await),
+        };
+        let Reply { head, mut events } = called.unwrap_or_else(|_| Err(too_slow(limit)))?;
+        if let Some(tokens) = hits.cut {
+            let told = told.clone();
+            events = cut(events, tokens, move || told.broken_off()).await?;
+        }
+        if let Some(pause) = hits.trickle {
+            told.tell(Fault::Trickle);
+            events = trickle(events, pause, self.patience.idle);
+        }
+        Ok(Reply { head, events })
+    }
+
+    /// The call up to its first token, with what befalls it before it is made.
+    async fn begin(&self, hits: Hits, told: &Told, cx: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
         if let Some(pause) = hits.latency {
             told.tell(Fault::Latency);
             sleep(pause).await;
@@ -56,16 +86,7 @@ impl Model {
             told.tell(Fault::Failure);
             return Err(Failure::refused(status, None).with_source(OnPurpose));
         }
-        let Reply { head, mut events } = self.model.call(cx, prompt).await?;
-        if let Some(tokens) = hits.cut {
-            let told = told.clone();
-            events = cut(events, tokens, move || told.broken_off()).await?;
-        }
-        if let Some(pause) = hits.trickle {
-            told.tell(Fault::Trickle);
-            events = trickle(events, pause);
-        }
-        Ok(Reply { head, events })
+        self.model.call(cx, prompt).await
     }
 }
 
@@ -104,6 +125,11 @@ impl fmt::Debug for Model {
             .field("worker", &self.worker)
             .finish_non_exhaustive()
     }
+}
+
+fn too_slow(limit: Duration) -> Failure {
+    let text = format!("The worker sent no token within {} ms.", limit.as_millis());
+    Failure::new(Code::FirstTokenTimeout, text).with_source(OnPurpose)
 }
 
 // === impl Told ===

@@ -1,10 +1,11 @@
 //! What befalls an answer on its way: it breaks off, or comes slowly.
 
+use super::model::OnPurpose;
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use orchestrator_core::{Chunk, Failure, Kind};
+use orchestrator_core::{Chunk, Code, Failure, Kind};
 use std::{collections::VecDeque, future::Future, time::Duration};
 use tokio::time::sleep;
 
@@ -24,6 +25,8 @@ struct Trickle {
     events: Events,
     waiting: VecDeque<Chunk>,
     pause: Duration,
+    /// The longest pause that is waited for.
+    patience: Duration,
 }
 
 /// Lets `tokens` of them through; then the answer is dropped and ends with the failure that `breaks` makes. An answer in
@@ -48,12 +51,13 @@ where
 }
 
 /// Makes a pause before each token. What came together is taken apart, so that the pace does not depend on how a server's
-/// bytes happen to arrive.
-pub(crate) fn trickle(events: Events, pause: Duration) -> Events {
+/// bytes happen to arrive. An answer that keeps silent for longer than `patience` fails as it would behind a server.
+pub(crate) fn trickle(events: Events, pause: Duration, patience: Duration) -> Events {
     let trickle = Trickle {
         events,
         waiting: VecDeque::new(),
         pause,
+        patience,
     };
     follow(trickle, Trickle::next)
 }
@@ -103,7 +107,10 @@ impl Trickle {
         loop {
             if let Some(chunk) = self.waiting.pop_front() {
                 if tokens(&chunk) > 0 {
-                    sleep(self.pause).await;
+                    sleep(self.pause.min(self.patience)).await;
+                    if self.pause > self.patience {
+                        return Some((Err(silent(self.patience)), None));
+                    }
                 }
                 return Some((Ok(vec![chunk]), Some(self)));
             }
@@ -113,6 +120,11 @@ impl Trickle {
             }
         }
     }
+}
+
+fn silent(patience: Duration) -> Failure {
+    let text = format!("The worker was silent for {} ms.", patience.as_millis());
+    Failure::new(Code::IdleTimeout, text).with_source(OnPurpose)
 }
 
 fn is_whole(chunk: &Chunk) -> bool {

@@ -5,7 +5,7 @@ use super::{
     asked::Asked,
     dice::{Hits, draw, seed_of},
     metrics::Injected,
-    model::Model,
+    model::{Model, Patience},
     retriever::Retriever,
     run::{RETRIEVER, Run},
 };
@@ -84,10 +84,10 @@ impl Switch {
         self.0.allow_header
     }
 
-    /// The model of this worker with the faults that its calls meet.
-    pub fn model(&self, worker: &Arc<str>, model: Arc<dyn core::Model>) -> Arc<dyn core::Model> {
+    /// The model of this worker with the faults that its calls meet; they wait no longer for it than `patience` allows.
+    pub fn model(&self, worker: &Arc<str>, patience: Patience, model: Arc<dyn core::Model>) -> Arc<dyn core::Model> {
         match self.0.is_allowed {
-            true => Arc::new(Model::new(self.clone(), worker.clone(), model)),
+            true => Arc::new(Model::new(self.clone(), worker.clone(), patience, model)),
             false => model,
         }
     }

@@ -8,6 +8,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
+/// How long silence is borne.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 fn finish() -> Chunk {
     Delta::first(Kind::Finish(FinishReason::Stop)).into()
 }
@@ -93,7 +96,7 @@ proptest! {
     ) {
         let (told, took) = block_on(async {
             let began = tokio::time::Instant::now();
-            let events = trickle(answer(tokens(count, &lengths)), Duration::from_millis(pause));
+            let events = trickle(answer(tokens(count, &lengths)), Duration::from_millis(pause), PATIENCE);
             (heard(events).await, began.elapsed())
         });
         let all: String = (0..count).map(|nth| format!("t{nth} ")).collect();
@@ -122,7 +125,7 @@ async fn an_answer_that_fails_by_itself_is_not_cut_as_well() {
     assert!(cut.next().await.unwrap().is_ok());
     assert_eq!(cut.next().await, Some(Err(own())));
     assert_eq!(cut.next().await, None);
-    let mut slow = trickle(events(), Duration::ZERO);
+    let mut slow = trickle(events(), Duration::ZERO, PATIENCE);
     assert!(slow.next().await.unwrap().is_ok());
     assert_eq!(slow.next().await, Some(Err(own())));
     assert_eq!(slow.next().await, None);
@@ -153,9 +156,20 @@ async fn the_answer_is_dropped_as_soon_as_it_breaks_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn silence_is_borne_for_just_so_long() {
+    let longer = PATIENCE + Duration::from_millis(1);
+    for (pause, text, failures, took) in [(PATIENCE, "t0 t1 ", 0, 2 * PATIENCE), (longer, "", 1, PATIENCE)] {
+        let began = tokio::time::Instant::now();
+        let told = heard(trickle(answer(tokens(2, &[1])), pause, PATIENCE)).await;
+        assert_eq!(told, (text.to_owned(), failures == 0, failures));
+        assert_eq!(began.elapsed(), took);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_burst_is_taken_apart_and_its_end_comes_with_its_last_token() {
     let timeline = Timeline::begin();
-    let mut events = trickle(answer(tokens(3, &[9])), Duration::from_millis(100));
+    let mut events = trickle(answer(tokens(3, &[9])), Duration::from_millis(100), PATIENCE);
     while let Some(Ok(chunks)) = events.next().await {
         timeline.note(format_args!("{:?} {}", text_of(&chunks), chunks.len()));
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     Guard, Pass,
-    chaos::{Config, Metrics, RetrieverFaults, Switch, WorkerFaults},
+    chaos::{Config, Metrics, Patience, RetrieverFaults, Switch, WorkerFaults},
 };
 use futures_util::StreamExt;
 use orchestrator_core::{self as core, Failure, Model, Passage, Prompt, Wish};
@@ -21,6 +21,12 @@ pub(super) struct Bench {
     with_faults: Arc<dyn Model>,
     registry: Registry,
 }
+
+/// How long streams are waited for.
+pub(super) const PATIENCE: Patience = Patience {
+    first_token: Duration::from_secs(2),
+    idle: Duration::from_secs(1),
+};
 
 /// A retriever that finds one passage.
 struct Found;
@@ -45,7 +51,7 @@ impl Bench {
         };
         let guards = crate::Metrics::register(&registry).unwrap();
         Bench {
-            with_faults: switch.model(&workers[0], Arc::new(model.clone())),
+            with_faults: switch.model(&workers[0], PATIENCE, Arc::new(model.clone())),
             guard: Guard::new("w".into(), resilience, 4, StdRng::seed_from_u64(1), &guards),
             switch,
             model,
@@ -151,6 +157,13 @@ pub(super) fn searches(retriever: RetrieverFaults) -> Config {
         retriever,
         ..Config::default()
     }
+}
+
+/// A prompt of a client that wants a stream.
+pub(super) fn streamed() -> Prompt {
+    let mut prompt = prompt("x");
+    prompt.request.stream = true;
+    prompt
 }
 
 /// A prompt of a client that asks for faults.

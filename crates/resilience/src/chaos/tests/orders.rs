@@ -1,6 +1,6 @@
 //! Who may have faults injected, where, and for how long.
 
-use super::bench::{Bench, always, wishing};
+use super::bench::{Bench, PATIENCE, always, wishing};
 use crate::chaos::{Config, Fault, Order, WorkerFaults};
 use expect_test::expect;
 use orchestrator_core::{Code, Model};
@@ -65,7 +65,7 @@ async fn the_same_seed_gives_the_same_run_whatever_other_workers_do() {
     let crowded = Bench::new(&seeded(7));
     let other = crowded
         .switch
-        .model(&"other".into(), Arc::new(scripted::Model::saying(["x"])));
+        .model(&"other".into(), PATIENCE, Arc::new(scripted::Model::saying(["x"])));
     let mut again = String::new();
     for _ in 0..24 {
         let (cx, _client) = orchestrator_testkit::cx(tokio::time::Instant::now());
@@ -183,7 +183,7 @@ async fn where_faults_are_not_allowed_nothing_can_switch_them_on() {
     let refused = bench.switch.check("failure=1").unwrap_err();
     assert_eq!((refused.code(), refused.status()), (Code::InvalidRequest, Some(403)));
     let model: Arc<dyn Model> = Arc::new(scripted::Model::saying(["x"]));
-    let same = bench.switch.model(&"w".into(), model.clone());
+    let same = bench.switch.model(&"w".into(), PATIENCE, model.clone());
     assert!(Arc::ptr_eq(&model, &same), "nothing stands in the way");
 }
 

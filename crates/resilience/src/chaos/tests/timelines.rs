@@ -1,6 +1,6 @@
 //! Each fault on a paused clock, as the guard before it sees it.
 
-use super::bench::{Bench, always, searches};
+use super::bench::{Bench, always, searches, streamed};
 use crate::{
     State,
     chaos::{Config, RetrieverFaults, WorkerFaults},
@@ -69,6 +69,43 @@ async fn a_call_is_held_up_before_it_is_made() {
     )
     .await;
     assert_eq!(bench.counted(), r#"{fault="latency",target="w"} 1"#);
+}
+
+/// A stream that is held up for too long ends as a server's does that is too slow; a whole answer has no such limit.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_held_up_too_long_is_given_up() {
+    let slow = WorkerFaults {
+        latency_min_ms: 2_001,
+        latency_max_ms: 2_001,
+        ..held_up()
+    };
+    let (bench, timeline) = (Bench::new(&always(slow)), Timeline::begin());
+    bench.call(&timeline, &streamed()).await;
+    assert_eq!(bench.outcome(&prompt("x")).await, "over");
+    assert_eq!(bench.outcome(&streamed()).await, "first_token_timeout");
+    expect![[r#"
+        2000   first_token_timeout (chaos: injected on purpose)
+    "#]]
+    .assert_eq(&timeline.to_string());
+    assert_eq!((bench.model.calls(), bench.is_idle()), (1, true));
+    assert_eq!(bench.counted(), r#"{fault="latency",target="w"} 3"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_too_slowly_is_given_up() {
+    let slow = WorkerFaults {
+        trickle: 1.0,
+        trickle_ms: 1_001,
+        ..WorkerFaults::default()
+    };
+    let bench = call(
+        slow,
+        &expect![[r#"
+        1010   idle_timeout (chaos: injected on purpose)
+    "#]],
+    )
+    .await;
+    assert_eq!(bench.model.dropped(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Answers operators: a path names what is read or steered, and it is done at once.
 //!
-//! Nothing is waited for, and only POST changes anything. Who may ask was decided before, at the door.
+//! Nothing is waited for, and only POST and DELETE change anything. Who may ask was decided before, at the door.
 
 use crate::{
     balancing::Balancing,

@@ -72,8 +72,10 @@ impl Resource {
     pub(crate) fn check(&self, method: &Method) -> Result<(), Problem> {
         let (takes, allowed) = match self {
             Resource::Reset(_) | Resource::ForceOpen(_) => (method == Method::POST, "POST"),
-            Resource::Chaos if [Method::POST, Method::DELETE].contains(method) => (true, ""),
-            Resource::Chaos => (reads(method), "GET, HEAD, POST, DELETE"),
+            Resource::Chaos => {
+                let changes = [Method::POST, Method::DELETE].contains(method);
+                (changes || reads(method), "GET, HEAD, POST, DELETE")
+            }
             _ => (reads(method), "GET, HEAD"),
         };
         takes.then_some(()).ok_or_else(|| Problem::not_allowed(allowed))

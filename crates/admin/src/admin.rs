@@ -1,11 +1,12 @@
 //! Answers operators: a path names what is read or steered, and it is done at once.
 //!
-//! Nothing is waited for, and only POST and PATCH change anything. Who may ask was decided before, at the door.
+//! Nothing is waited for, and only POST, PATCH and DELETE change anything. Who may ask was decided before, at the door.
 
 use crate::{
     balancing::Balancing,
     body,
     breaker::{Breaker, Change},
+    chaos::{self, Chaos},
     degradation::{Shown, Stats, Tried},
     edit::edit,
     line::Line,
@@ -21,7 +22,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use orchestrator_core::{Env, Tier, near};
 use orchestrator_degradation::Degradation;
-use orchestrator_resilience::Guard;
+use orchestrator_resilience::{Guard, chaos::Switch};
 use orchestrator_routing::{self as routing, Member, PoolSlots, Routes};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -46,6 +47,8 @@ pub struct Parts {
     pub settings: Arc<dyn Settings>,
     /// What stands in for workers.
     pub degradation: Arc<Degradation>,
+    /// Faults that befall calls on purpose.
+    pub chaos: Switch,
     /// Tells the time of day.
     pub env: Env,
 }
@@ -74,14 +77,15 @@ impl Admin {
         let answer = Resource::of(request.uri().path()).and_then(|resource| {
             resource.check(request.method())?;
             if request.method() == Method::PATCH {
-                return self.edit(&resource, request.body());
+                return self.edit(&resource, request);
             }
-            self.serve(&resource, request.body())
+            self.serve(&resource, request)
         });
         answer.unwrap_or_else(|problem| problem.reply())
     }
 
-    fn serve(&self, resource: &Resource, body: &Bytes) -> Answer {
+    fn serve(&self, resource: &Resource, request: &Request<Bytes>) -> Answer {
+        let body = request.body();
         let (now, routes) = (Instant::now(), self.parts.routes.all());
         match resource {
             Resource::Breakers => {
@@ -108,14 +112,24 @@ impl Admin {
             Resource::LoadBalancingOf(route) => told(&Balancing::from(self.route(route)?)),
             Resource::Pools => told(&Pools::from(&self.parts.pools)),
             Resource::Pipeline => told(&self.parts.line.look()),
+            Resource::Chaos => self.chaos(request.method(), body),
         }
     }
 
     /// Changes the settings that a resource shows, and shows it as it is then. What is not there is not edited.
-    fn edit(&self, resource: &Resource, body: &Bytes) -> Answer {
-        self.serve(resource, body)?;
-        edit(&*self.parts.settings, resource, body)?;
-        self.serve(resource, body)
+    fn edit(&self, resource: &Resource, request: &Request<Bytes>) -> Answer {
+        self.serve(resource, request)?;
+        edit(&*self.parts.settings, resource, request.body())?;
+        self.serve(resource, request)
+    }
+
+    fn chaos(&self, method: &Method, body: &Bytes) -> Answer {
+        match *method {
+            Method::POST => chaos::order(&self.parts.chaos, body)?,
+            Method::DELETE => chaos::end(&self.parts.chaos, body)?,
+            _ => {}
+        }
+        told(&Chaos::of(&self.parts.chaos, &self.parts.env))
     }
 
     fn reset(&self, guard: &Guard, body: &Bytes) -> Answer {

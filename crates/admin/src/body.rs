@@ -66,7 +66,8 @@ fn strangers(fields: &Map<String, Value>, known: &[&'static str]) -> Vec<String>
         .collect()
 }
 
-fn wrong(findings: &[String]) -> Problem {
+/// All that is wrong with a body.
+pub(crate) fn wrong(findings: &[String]) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, findings.join(" "))
 }
 

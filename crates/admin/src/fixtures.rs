@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use orchestrator_core::{Code, Failure};
 use orchestrator_degradation::{self as degradation, Degradation};
-use orchestrator_resilience::{Config, Guard, Pass};
+use orchestrator_resilience::{Config, Guard, Pass, chaos};
 use orchestrator_routing::{Member, PoolSlots, Pools, RouteConfig, Routes};
 use orchestrator_testkit::world;
 use parking_lot::Mutex;
@@ -20,6 +20,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) struct Bench {
     pub(crate) admin: Admin,
     pub(crate) routes: Arc<Routes>,
+    pub(crate) chaos: chaos::Switch,
     pub(crate) members: Vec<Arc<Member>>,
     pub(crate) degradation: Arc<Degradation>,
     pub(crate) keeper: Arc<Keeper>,
@@ -33,7 +34,7 @@ const WORKERS: [&str; 4] = ["fast", "strong", "local", "eu/llama 3"];
 impl Bench {
     /// Four workers of two slots each whose breakers open after two failures in a row. The first stands in a pool of one slot.
     pub(crate) fn new() -> Self {
-        Bench::over([("default", all()), ("code", code())])
+        Bench::over(usual())
     }
 
     /// The same with these routes.
@@ -45,6 +46,19 @@ impl Bench {
     pub(crate) fn degrading<'a>(
         routes: impl IntoIterator<Item = (&'a str, RouteConfig)>,
         degradation: degradation::Config,
+    ) -> Self {
+        Bench::build(routes, degradation, switch(&chaos::Config::default(), true))
+    }
+
+    /// The same as [`Bench::new`] with these faults, if they are allowed.
+    pub(crate) fn injecting(config: &chaos::Config, is_allowed: bool) -> Self {
+        Bench::build(usual(), degradation::Config::default(), switch(config, is_allowed))
+    }
+
+    fn build<'a>(
+        routes: impl IntoIterator<Item = (&'a str, RouteConfig)>,
+        degradation: degradation::Config,
+        chaos: chaos::Switch,
     ) -> Self {
         let (registry, env) = (Registry::new(), world(1));
         let guards = orchestrator_resilience::Metrics::register(&registry).unwrap();
@@ -79,11 +93,13 @@ impl Bench {
             line: Arc::new(Still),
             settings: keeper.clone(),
             degradation: degradation.clone(),
+            chaos: chaos.clone(),
             env,
         };
         Bench {
             admin: Admin::new(parts),
             routes,
+            chaos,
             members,
             degradation,
             keeper,
@@ -135,6 +151,15 @@ impl Bench {
         };
         breakers.iter().map(brief).collect::<Vec<_>>().join(", ")
     }
+}
+
+fn switch(config: &chaos::Config, is_allowed: bool) -> chaos::Switch {
+    let metrics = chaos::Metrics::register(&Registry::new()).unwrap();
+    chaos::Switch::new(config, is_allowed, WORKERS.map(Arc::from), metrics)
+}
+
+fn usual() -> [(&'static str, RouteConfig); 2] {
+    [("default", all()), ("code", code())]
 }
 
 /// A route with workers on all tiers.

@@ -1,7 +1,8 @@
 //! The control plane: what operators read and steer, as JSON under `/api/v1/`.
 //!
 //! A request is answered in three steps: [`Admin`] -> `resource` (what a path names and who may do what with it) -> the file
-//! that shows it: `breaker`, `worker`, `route`, `retry`, `balancing`, `pool`, `line`. What cannot be done is told as a
+//! that shows it: `breaker`, `worker`, `route`, `retry`, `balancing`, `pool`, `line`,
+//! `degradation`, `chaos`. What cannot be done is told as a
 //! `problem`. An `edit` goes to whoever keeps the [`Settings`], and the answer is what is then in force.
 #![cfg_attr(
     test,
@@ -12,6 +13,7 @@ mod admin;
 mod balancing;
 mod body;
 mod breaker;
+mod chaos;
 mod degradation;
 mod edit;
 #[cfg(test)]

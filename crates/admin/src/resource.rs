@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 const ROOT: &str = "/api/v1/";
 
 /// The resources that have no name of their own.
-const LISTS: [&str; 8] = [
+const LISTS: [&str; 9] = [
     "circuit-breakers",
     "workers",
     "routes",
@@ -18,6 +18,7 @@ const LISTS: [&str; 8] = [
     "degradation",
     "pools",
     "pipeline",
+    "chaos",
 ];
 
 /// What can be read or done of one breaker.
@@ -65,6 +66,8 @@ pub(crate) enum Resource {
     Pools,
     /// The line of stages.
     Pipeline,
+    /// Faults that are injected on purpose.
+    Chaos,
 }
 
 // === impl Resource ===
@@ -93,6 +96,7 @@ impl Resource {
             ["degradation", "test"] => Resource::DegradationTest,
             ["pools"] => Resource::Pools,
             ["pipeline"] => Resource::Pipeline,
+            ["chaos"] => Resource::Chaos,
             other => return Err(unknown(other)),
         })
     }
@@ -105,14 +109,19 @@ impl Resource {
             | Resource::Route(_)
             | Resource::RetryOf(_)
             | Resource::LoadBalancingOf(_)
-            | Resource::Pools => (
-                [Method::GET, Method::HEAD, Method::PATCH].contains(method),
-                "GET, HEAD, PATCH",
-            ),
-            _ => ([Method::GET, Method::HEAD].contains(method), "GET, HEAD"),
+            | Resource::Pools => (reads(method) || method == Method::PATCH, "GET, HEAD, PATCH"),
+            Resource::Chaos => {
+                let changes = [Method::POST, Method::DELETE].contains(method);
+                (changes || reads(method), "GET, HEAD, POST, DELETE")
+            }
+            _ => (reads(method), "GET, HEAD"),
         };
         takes.then_some(()).ok_or_else(|| Problem::not_allowed(allowed))
     }
+}
+
+fn reads(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
 }
 
 /// A name as it was before it became part of a path.

@@ -4,8 +4,8 @@
 //! to be right, and tells all that it finds.
 
 use crate::{
-    Config, Environment, Finding, Findings, Severity, check, document::Document, rules, schema, shape::Shape,
-    source::Source,
+    Config, Environment, Finding, Findings, Path, Profile, Severity, check, document::Document, rules, schema,
+    shape::Shape, source::Source,
 };
 use serde::Deserialize;
 use std::path::Path as FilePath;
@@ -57,10 +57,13 @@ fn from(source: &Source, environment: &Environment) -> Result<Loaded, Findings> 
     if !findings.is_empty() {
         return Err(Findings(document.located(findings, shape)));
     }
-    let config = match Config::deserialize(ValueDeserializer::from(document.root.clone())) {
+    let mut config = match Config::deserialize(ValueDeserializer::from(document.root.clone())) {
         Ok(config) => config,
         Err(error) => return Err(Findings(document.located(vec![unfit(&document, &error, shape)], shape))),
     };
+    if document.value(&Path::of("profile")).is_none() {
+        config.profile = Profile::found(environment);
+    }
     let findings = document.located(rules::check(&config, &document, environment), shape);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Findings(findings));

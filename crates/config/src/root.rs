@@ -1,5 +1,6 @@
 //! The root of the configuration: a struct of the sections that the parts define beside the code that obeys them.
 
+use crate::Profile;
 use indexmap::IndexMap;
 use orchestrator_degradation::Step;
 use orchestrator_inference::{ProviderName, WorkerConfig};
@@ -13,6 +14,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// What the program runs for; by default `prod` when `ENV` is `prod` or `production`, `ci` when `CI` is set, else `dev`.
+    pub profile: Profile,
     /// The line of stages.
     pub pipeline: PipelineConfig,
     /// The listeners and their limits.
@@ -27,6 +30,8 @@ pub struct Config {
     pub degradation: orchestrator_degradation::Config,
     /// Logs.
     pub telemetry: orchestrator_telemetry::Config,
+    /// Faults that are injected on purpose.
+    pub chaos: orchestrator_resilience::chaos::Config,
     /// How the program goes down.
     pub shutdown: ShutdownConfig,
 }
@@ -87,6 +92,11 @@ impl Config {
     /// What runs without a document: the echo worker, everything else as it is by default.
     pub fn dev() -> Self {
         Config::default()
+    }
+
+    /// Whether faults may be injected on purpose.
+    pub fn may_inject_faults(&self) -> bool {
+        self.profile != Profile::Prod || self.chaos.allow_in_prod
     }
 
     /// The configuration with all that it implies: the workers that routes name and no others, and the routes.

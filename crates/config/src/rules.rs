@@ -1,5 +1,6 @@
 //! What no schema can say: how fields must fit each other, the environment, and the parts that read them.
 
+mod chaos;
 mod degradation;
 mod parts;
 mod routes;
@@ -20,6 +21,7 @@ pub(crate) fn check(config: &Config, document: &Document<'_>, environment: &Envi
     rules.degradation();
     rules.workers();
     rules.parts();
+    rules.chaos();
     rules.findings
 }
 

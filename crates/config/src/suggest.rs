@@ -11,8 +11,11 @@ pub(crate) fn for_key(key: &str, table: Shape<'_>, root: Shape<'_>) -> String {
     if let Some(near) = near(key, table.fields().map(|(name, _)| name)) {
         return format!("did you mean `{near}`?");
     }
-    if root.fields().any(|(name, _)| name == key) {
-        return format!("write `[{key}]`, which stands in no other table");
+    if let Some((_, field)) = root.fields().find(|(name, _)| *name == key) {
+        return match field.kind() {
+            Some(Kind::Table) => format!("write `[{key}]`, which stands in no other table"),
+            _ => format!("write `{key} = ...` before the first table"),
+        };
     }
     let mut tables = Vec::new();
     tables_with(key, root, String::new(), &mut tables);

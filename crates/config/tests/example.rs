@@ -74,6 +74,12 @@ fn what_the_example_calls_a_default_is_one() {
         default.pipeline.stages.assemble.template
     );
     assert_eq!(config.telemetry, default.telemetry);
+    assert_eq!(config.chaos.workers["spare"], Default::default());
+    let chaos = orchestrator_resilience::chaos::Config {
+        workers: default.chaos.workers.clone(),
+        ..config.chaos
+    };
+    assert_eq!(chaos, default.chaos);
     assert_eq!(config.shutdown, default.shutdown);
     let server = orchestrator_gateway::Config {
         threads: default.server.threads,

@@ -244,6 +244,25 @@ impl Failure {
         Failure::new(Code::InvalidRequest, public).at(param)
     }
 
+    /// A worker answered with a status that is no 2xx; `said` are its own words, where it has any.
+    pub fn refused(status: u16, said: Option<String>) -> Self {
+        let said = said.unwrap_or_else(|| format!("The worker answered with status {status}."));
+        let failure = match status {
+            401 | 403 => Failure::new(
+                Code::UpstreamCredentials,
+                "The worker refused the server's credentials.",
+            ),
+            429 => Failure::new(Code::RateLimited, said),
+            408 | 500.. => Failure::new(Code::UpstreamError, said),
+            400..=499 => Failure::new(Code::UpstreamRejected, said),
+            _ => Failure::new(
+                Code::UpstreamProtocol,
+                format!("The worker answered with status {status}."),
+            ),
+        };
+        failure.with_status(status)
+    }
+
     /// Names the place in the request that is at fault.
     pub fn at(self, param: impl Into<String>) -> Self {
         self.with(|inner| inner.param = Some(param.into()))

@@ -35,6 +35,7 @@ pub mod sync;
 mod tasks;
 mod travel;
 mod usage;
+mod wish;
 
 #[cfg(not(sim_loom))]
 pub use answer::WeakAnswer;
@@ -61,3 +62,4 @@ pub use stage::{Cx, Flow, Job, Stage, StageName};
 pub use tasks::Tasks;
 pub use travel::{Filtered, Grounded, Prompt, Unique};
 pub use usage::{FinishReason, Usage};
+pub use wish::Wish;

@@ -1,6 +1,6 @@
 //! What a client asks for: the body as it came beside the view that stages read.
 
-use crate::{Dialect, Fingerprint, Message, Original, RequestId, Text};
+use crate::{Dialect, Fingerprint, Message, Original, RequestId, Text, Wish};
 use tokio::time::Instant;
 
 /// A request on its way through the line.
@@ -28,6 +28,8 @@ pub struct Request {
     pub fingerprint: Option<Fingerprint>,
     /// When the client stops waiting.
     pub deadline: Instant,
+    /// The faults that it shall meet; such a request shares no answer.
+    pub chaos: Option<Wish>,
 }
 
 /// The parameters that stages read.

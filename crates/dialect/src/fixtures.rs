@@ -62,6 +62,7 @@ pub(crate) fn prompt(body: &str) -> Prompt {
             reuse: Reuse::Allowed,
             fingerprint: None,
             deadline: Instant::now(),
+            chaos: None,
         }),
         rewritten: false,
         grounding: Vec::new(),

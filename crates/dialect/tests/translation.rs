@@ -43,6 +43,7 @@ fn prompt(body: &str) -> Prompt {
         reuse: Reuse::Allowed,
         fingerprint: None,
         deadline: Instant::now(),
+        chaos: None,
     };
     Prompt {
         request: Box::new(request),

@@ -12,7 +12,7 @@ use crate::{
     options::{Options, caller_id},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use orchestrator_core::{Answer, Blame, Cache, Code, End, Failure, Head, Request, RequestId, Text};
+use orchestrator_core::{Answer, Blame, Cache, Code, End, Failure, Head, Request, RequestId, Text, Wish};
 use orchestrator_dialect::chat::Parsed;
 use orchestrator_telemetry::AccessLine;
 use serde_json::Value;
@@ -168,6 +168,7 @@ impl Call {
             reuse: options.reuse,
             fingerprint: None,
             deadline: self.started.checked_add(options.timeout).unwrap_or(self.started),
+            chaos: options.chaos.map(Wish::new),
         })
     }
 

@@ -134,7 +134,7 @@ async fn read_in(
     to_chat: impl FnOnce(Bytes) -> Result<Bytes, Failure>,
 ) -> Result<(Parsed, Options), Failure> {
     let (head, body) = request.into_parts();
-    let options = Options::read(&head.headers, call.door.config())?;
+    let options = call.door.options(&head.headers)?;
     expect_json(&head.headers)?;
     count_client_retry(call, &head.headers);
     let body = read(call, &head.headers, body).await?;

@@ -1,10 +1,14 @@
 //! What every face needs to take a request in.
 
-use crate::{Config, Control, Life, Metrics, deal::Deal, resume::Resumable};
+use crate::{Config, Control, Life, Metrics, deal::Deal, options::Options, resume::Resumable};
+use http::HeaderMap;
 use orchestrator_core::{Answer, Code, Env, Failure, InFlight, Request, Submit, Tasks, Text};
 use orchestrator_telemetry::{AccessLog, Registry};
 use serde_json::Value;
 use std::{fmt, sync::Arc};
+
+/// Checks the faults that a client asks for in `x-orchestrator-chaos`; [`Request::chaos`] carries what has passed.
+pub type Chaos = Arc<dyn Fn(&str) -> Result<(), Failure> + Send + Sync>;
 
 /// A model that clients may ask for by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct Parts {
     pub admin_token: Arc<str>,
     /// What operators read and steer beside health and metrics.
     pub control: Control,
+    /// Which faults clients may ask for.
+    pub chaos: Chaos,
     /// The models that clients may ask for.
     pub models: Vec<Listed>,
     /// The one that a request means which names none; without it such a request is refused.
@@ -75,6 +81,11 @@ impl fmt::Debug for Parts {
 impl Door {
     pub(crate) fn config(&self) -> &Config {
         &self.shared.parts.config
+    }
+
+    /// What a request's headers ask of us.
+    pub(crate) fn options(&self, headers: &HeaderMap) -> Result<Options, Failure> {
+        Options::read(headers, self.config(), &self.shared.parts.chaos)
     }
 
     pub(crate) fn life(&self) -> &Life {

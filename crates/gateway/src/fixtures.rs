@@ -108,6 +108,7 @@ impl Doors {
             metrics: Metrics::register(registry.metrics()).unwrap(),
             registry,
             control: Arc::new(|_| Default::default()),
+            chaos: Arc::new(line::chaos),
             models: ["test", "org/other"].map(listed).into(),
             default_model: Some("test".into()),
         };

@@ -33,7 +33,7 @@ mod sse;
 
 pub use config::Config;
 pub use control::Control;
-pub use door::{Listed, Parts};
+pub use door::{Chaos, Listed, Parts};
 pub use error::Error;
 pub use gateway::{CoreDoors, Gateway};
 pub use life::{Director, Life, Stage, life};

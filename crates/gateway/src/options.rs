@@ -1,6 +1,6 @@
 //! What a request's headers ask of us: the `x-orchestrator-*` family, the same on every face.
 
-use crate::Config;
+use crate::{Chaos, Config};
 use http::{HeaderMap, HeaderName, header};
 use orchestrator_core::{Code, Failure, Priority, Reuse, Text};
 use std::time::Duration;
@@ -14,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) reuse: Reuse,
     /// Only tell what would be done.
     pub(crate) dry_run: bool,
+    /// The faults that the request shall meet, as it names them.
+    pub(crate) chaos: Option<Text>,
 }
 
 const PRIORITY: HeaderName = HeaderName::from_static("x-orchestrator-priority");
@@ -21,13 +23,19 @@ const TIMEOUT: HeaderName = HeaderName::from_static("x-orchestrator-timeout-ms")
 const SESSION: HeaderName = HeaderName::from_static("x-orchestrator-session-id");
 const CACHE: HeaderName = HeaderName::from_static("x-orchestrator-cache-control");
 pub(crate) const DRY_RUN: HeaderName = HeaderName::from_static("x-orchestrator-dry-run");
+const CHAOS: HeaderName = HeaderName::from_static("x-orchestrator-chaos");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 // === impl Options ===
 
 impl Options {
-    /// Reads the headers; a value that is not allowed is the client's fault and named.
-    pub(crate) fn read(headers: &HeaderMap, config: &Config) -> Result<Self, Failure> {
+    /// Reads the headers; a value that is not allowed is the client's fault and named. Who asks for faults, as far as `chaos`
+    /// lets them, shares no answer.
+    pub(crate) fn read(headers: &HeaderMap, config: &Config, chaos: &Chaos) -> Result<Self, Failure> {
+        let faults = text(headers, CHAOS)?;
+        let checked = faults.map_or(Ok(()), |words| chaos(words));
+        checked.map_err(|failure| failure.at(CHAOS.as_str()))?;
+        let reuse = text(headers, CACHE)?.map(reuse).transpose()?.unwrap_or_default();
         Ok(Options {
             priority: text(headers, PRIORITY)?.map(priority).transpose()?.unwrap_or_default(),
             timeout: text(headers, TIMEOUT)?
@@ -36,8 +44,9 @@ impl Options {
                 .unwrap_or(Duration::MAX)
                 .min(config.request_timeout()),
             session: text(headers, SESSION)?.map(session).transpose()?,
-            reuse: text(headers, CACHE)?.map(reuse).transpose()?.unwrap_or_default(),
+            reuse: if faults.is_some() { Reuse::Never } else { reuse },
             dry_run: text(headers, DRY_RUN)?.map(dry_run).transpose()?.unwrap_or_default(),
+            chaos: faults.map(Text::from),
         })
     }
 }

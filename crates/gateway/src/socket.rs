@@ -75,7 +75,7 @@ fn check(call: &Call, request: &Request<Incoming>) -> Result<Accepted, Failure> 
         let text = "The server is going down. Connect to another one.";
         return Err(Failure::new(Code::Draining, text));
     }
-    let options = Options::read(headers, call.door.config())?;
+    let options = call.door.options(headers)?;
     if options.dry_run {
         let text = "A socket's requests are run: ask for a plan over HTTP.";
         return Err(Failure::invalid(DRY_RUN.as_str(), text));

@@ -118,7 +118,7 @@ impl Server {
         let incoming = self.wire.send(outgoing).await.map_err(broken)?;
         let status = incoming.status;
         if status >= 500 {
-            return Err(refused(status, None, None));
+            return Err(Failure::refused(status, None));
         }
         // Nobody needs the body, but one that has been read leaves its connection to the next call.
         let (mut body, mut left) = (incoming.body, MAX_PROBE);
@@ -144,7 +144,11 @@ impl Server {
             return Err(redirected(incoming.status, incoming.headers.get("location")));
         }
         let said = words(incoming.body).await;
-        Err(refused(incoming.status, said, pause))
+        let refused = Failure::refused(incoming.status, said);
+        Err(match pause.filter(|_| refused.code() == Code::RateLimited) {
+            Some(pause) => refused.with_retry_after(pause),
+            None => refused,
+        })
     }
 
     async fn whole(&self, incoming: Incoming) -> Result<Answered, Failure> {
@@ -345,27 +349,6 @@ fn destination(location: &str) -> Option<String> {
     let path = url.as_str().strip_prefix(HERE).filter(|path| path.starts_with('/'));
     let shown = path.unwrap_or(url.as_str());
     Some(shown.chars().take(MAX_DESTINATION).collect())
-}
-
-fn refused(status: u16, said: Option<String>, pause: Option<Duration>) -> Failure {
-    let said = said.unwrap_or_else(|| format!("The worker answered with status {status}."));
-    match status {
-        401 | 403 => Failure::new(
-            Code::UpstreamCredentials,
-            "The worker refused the server's credentials.",
-        ),
-        429 => {
-            let limited = Failure::new(Code::RateLimited, said);
-            pause.map_or(limited.clone(), |pause| limited.with_retry_after(pause))
-        }
-        408 | 500.. => Failure::new(Code::UpstreamError, said),
-        400..=499 => Failure::new(Code::UpstreamRejected, said),
-        _ => Failure::new(
-            Code::UpstreamProtocol,
-            format!("The worker answered with status {status}."),
-        ),
-    }
-    .with_status(status)
 }
 
 /// Seconds, or a date, at `now` since 1970; never below zero, never above a minute.

@@ -54,6 +54,19 @@ impl WorkerSpec {
         }
     }
 
+    /// The worker's name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// How long a stream may take to its first token, and be silent after it; the echo may be for ever.
+    pub fn patience(&self) -> (Duration, Duration) {
+        match self.config.provider {
+            ProviderName::Echo => (Duration::MAX, Duration::MAX),
+            _ => (self.config.first_token_timeout(), self.config.idle_timeout()),
+        }
+    }
+
     /// The worker for one core, with connections of its own. `lookup` reads environment variables.
     pub fn for_core(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Worker, Error> {
         Ok(self.worker(self.backend(lookup)?))
@@ -86,8 +99,8 @@ impl WorkerSpec {
     /// Its server behind this wire.
     fn server(&self, provider: Provider, headers: Vec<(HeaderName, HeaderValue)>, wire: Wire) -> Server {
         let patience = Patience {
-            first_token: Duration::from_millis(self.config.first_token_timeout_ms),
-            idle: Duration::from_millis(self.config.idle_timeout_ms),
+            first_token: self.config.first_token_timeout(),
+            idle: self.config.idle_timeout(),
         };
         Server::new(provider, headers, wire, patience, self.env.clone())
     }

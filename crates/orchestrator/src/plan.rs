@@ -55,5 +55,6 @@ fn request(config: &Config, body: Bytes, env: &Env) -> Result<Request, Failure> 
         reuse: Reuse::default(),
         fingerprint: None,
         deadline: now.checked_add(patience).unwrap_or(now),
+        chaos: None,
     })
 }

@@ -67,7 +67,9 @@ impl Wiring {
         Ok(Wiring {
             rag: Arc::new(Rag::new(
                 rag,
-                index.clone().map(|index| index as Arc<dyn Retriever>),
+                index
+                    .clone()
+                    .map(|index| workers.chaos.retriever(index as Arc<dyn Retriever>)),
                 rag_metrics,
             )),
             index,
@@ -96,6 +98,7 @@ impl Wiring {
         let (director, life) = life();
         let (builds, line) = self.builds(config)?;
         let admin = self.admin(config, line);
+        let chaos = self.workers.chaos.clone();
         let doors = DoorParts {
             config: Arc::new(config.server.clone()),
             env: self.env.clone(),
@@ -105,6 +108,7 @@ impl Wiring {
             registry: self.registry.clone(),
             admin_token: admin_token(config)?.into(),
             control: Arc::new(move |request| admin.answer(&request)),
+            chaos: Arc::new(move |words| chaos.check(words)),
             models: self.models.clone(),
             default_model: default_model(config),
         };
@@ -128,6 +132,7 @@ impl Wiring {
             settings: Arc::new(InForce::new(config, self.workers.clone(), line.gate.clone())),
             line: Arc::new(line),
             degradation: self.degradation.clone(),
+            chaos: self.workers.chaos.clone(),
             env: self.env.clone(),
         })
     }
@@ -265,6 +270,17 @@ pub(crate) fn admin_token(config: &Config) -> Result<String, OrchestratorError> 
 fn warn(config: &Config) {
     if !config.server.listen.ip().is_loopback() {
         tracing::warn!(listen = %config.server.listen, "everybody who reaches this address may ask: no key is asked for");
+    }
+    let (chaos, profile) = (&config.chaos, config.profile.as_str());
+    if chaos.enabled {
+        tracing::warn!(
+            profile,
+            seed = chaos.seed,
+            "chaos is on: faults are injected on purpose"
+        );
+    }
+    if chaos.allow_header {
+        tracing::warn!(profile, "clients may have faults injected into their own requests");
     }
     let rag = &config.pipeline.stages.rag;
     if rag.enabled && rag.folder.is_none() {

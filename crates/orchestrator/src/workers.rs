@@ -6,7 +6,10 @@ use orchestrator_config::Config;
 use orchestrator_core::{Env, Model, Tasks, Text};
 use orchestrator_gateway::Listed;
 use orchestrator_inference::{Health, PoolName, WorkerSpec};
-use orchestrator_resilience::Guard;
+use orchestrator_resilience::{
+    Guard,
+    chaos::{self, Patience, Switch},
+};
 use orchestrator_routing::{Fit, Member, PoolSlots, Probing, Router, Routes};
 use orchestrator_telemetry::Registry;
 use std::{
@@ -23,6 +26,8 @@ pub(crate) struct Workers {
     members: Vec<Arc<Member>>,
     pub(crate) pools: PoolSlots,
     pub(crate) routes: Arc<Routes>,
+    /// What befalls their calls on purpose.
+    pub(crate) chaos: Switch,
     env: Env,
 }
 
@@ -58,6 +63,7 @@ impl Workers {
         let routes = routes.iter().map(|(name, route)| (name.as_str(), route.clone()));
         Ok(Workers {
             routes: Routes::build(routes, &members, cores, &routing)?,
+            chaos: chaos(config, registry)?,
             specs,
             members,
             pools,
@@ -96,7 +102,11 @@ impl Workers {
         core: usize,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Router, OrchestratorError> {
-        let model = |spec: &WorkerSpec| Ok(Arc::new(spec.for_core(lookup)?) as Arc<dyn Model>);
+        let model = |spec: &WorkerSpec| {
+            let model = Arc::new(spec.for_core(lookup)?) as Arc<dyn Model>;
+            let (first_token, idle) = spec.patience();
+            Ok(self.chaos.model(spec.name(), Patience { first_token, idle }, model))
+        };
         let models = self.specs.iter().map(model).collect::<Result<_, OrchestratorError>>()?;
         let rng = self.env.random(&format!("retries on core {core}"));
         Ok(Router::new(self.routes.clone(), models, rng))
@@ -107,6 +117,15 @@ impl Workers {
     pub(crate) fn watch_health(&self, router: &Router) {
         drop(Tasks::new().spawn(router.watch_health(self.env.random("health"))));
     }
+}
+
+/// The switch of the faults in calls of these workers, and in searches.
+fn chaos(config: &Config, registry: &Registry) -> Result<Switch, OrchestratorError> {
+    let metrics = chaos::Metrics::register(registry.metrics())?;
+    let workers = config.workers_in_use();
+    let workers = workers.keys().map(|name| Arc::from(name.as_str()));
+    let is_allowed = config.may_inject_faults();
+    Ok(Switch::new(&config.chaos, is_allowed, workers, metrics))
 }
 
 fn probing(health: &Health) -> Probing {

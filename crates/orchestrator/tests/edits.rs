@@ -227,7 +227,7 @@ fn what_no_document_could_hold_is_refused_with_all_that_is_wrong_and_changes_not
         load-balancing/default {"hard_limit":50}: 422
           routes.default.hard_limit: this is not changed here; `balance`, `weights`
         retry/default {"retry_budget_percent":1001,"retry_attempts":9}: 422
-          routes.default.retry_attempts: unknown key `retry_attempts`; `retry_budget_percent`, `retry_budget_min`; `retry_attempts` belongs in `[pipeline.resilience]`, `[workers.NAME.resilience]`
+          routes.default.retry_attempts: unknown key `retry_attempts`; `retry_budget_percent`, `retry_budget_min`; `retry_attempts` belongs in `[pipeline.resilience]`
           routes.default.retry_budget_percent: 1001 is too large; an integer, 0 to 1000
         workers/w {"max_concurrent":100001,"base_url":"http://x"}: 422
           workers.w.base_url: this takes effect with a restart only; `max_concurrent`; change it in the document, and start the program anew

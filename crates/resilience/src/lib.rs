@@ -1,5 +1,5 @@
 //! What stands around one call: a breaker, a rest after 429, a rate limit, a slot, and retries with backoff and a budget
-//! before the first token.
+//! before the first token; and, where it is wanted, the faults that put all of these to the test.
 //!
 //! The machines are pure: they take `now` and chance as arguments. Thin shells lock them and hand out permits that settle
 //! themselves when dropped, so counts return to zero whatever way a call ends.
@@ -11,6 +11,7 @@
 mod adaptive;
 mod backoff;
 mod breaker;
+pub mod chaos;
 mod config;
 mod guard;
 mod history;

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RouteConfig {
-    /// The models that clients ask for: exact names, or a beginning with `*` after it; `*` alone means all.
+    /// The models that clients ask for: exact names, or a beginning with `*` after it; `*` alone means all. Only the route
+    /// `reduced` of degradation has none.
     #[schemars(
-        length(min = 1, max = 1_000),
+        length(max = 1_000),
         inner(length(min = 1, max = 256), regex(pattern = r"^[^*]*\*?$"))
     )]
     pub models: Vec<String>,

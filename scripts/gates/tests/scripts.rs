@@ -344,7 +344,7 @@ fn ci_runs_the_tests_loom_and_every_gate_and_names_the_one_that_fails() {
         .collect();
     expect![[r#"
         cargo test --workspace
-        cargo test -p orchestrator-core --release --lib log::
+        cargo test -p orchestrator-core -p orchestrator-resilience --release --lib interleavings
         cargo fmt --all --check
         cargo clippy --workspace --all-targets -- -D warnings
         cargo run --quiet -p orchestrator-gates -- panics
@@ -357,7 +357,7 @@ fn ci_runs_the_tests_loom_and_every_gate_and_names_the_one_that_fails() {
     .assert_eq(&cargo);
     let failing = [
         ("test --workspace", "tests"),
-        ("*log::", "loom"),
+        ("*interleavings", "loom"),
         ("fmt *", "formatting"),
         ("bench *", "instructions"),
     ];

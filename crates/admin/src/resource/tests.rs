@@ -21,6 +21,7 @@ fn every_path_names_what_it_says() {
         ("load-balancing/fast", Resource::LoadBalancingOf(name())),
         ("pools", Resource::Pools),
         ("pipeline", Resource::Pipeline),
+        ("chaos", Resource::Chaos),
     ];
     for (path, expected) in cases {
         assert_eq!(Resource::of(&format!("/api/v1/{path}")).unwrap(), expected);

@@ -56,7 +56,7 @@ fn what_stands_in_a_wrong_place_is_not_looked_into() {
         "[pipeline]\nstages = [{ x = 1 }]\n[experiments.default]\ny = 2\n",
         &expect![[r#"
             pipeline.stages | wrong type: an array where a table is wanted | a table
-            experiments | unknown key `experiments` | `pipeline`, `server`, `workers`, `routes`, `pools`, `degrada"#]],
+            experiments | unknown key `experiments` | `profile`, `pipeline`, `server`, `workers`, `routes`, `pools"#]],
     );
 }
 

@@ -56,8 +56,9 @@ impl Rules<'_> {
         for (index, worker) in workers.iter().enumerate() {
             self.named(worker, &path.index(index));
         }
+        let declared = self.config.routes.contains_key(Step::Reduced.as_str());
         match config.has(Step::Reduced) {
-            true if workers.is_empty() => {
+            true if workers.is_empty() && !declared => {
                 let nobody = Finding::error(&path, "the step `reduced` has no worker to ask");
                 self.say(nobody.help("name at least one, or take the step out of the chain"));
             }
@@ -67,12 +68,28 @@ impl Rules<'_> {
             }
             _ => {}
         }
-        if config.has(Step::Reduced) && self.config.routes.contains_key(Step::Reduced.as_str()) {
+        self.reduced_route();
+    }
+
+    /// The route of the reduced mode may stand in the document, for limits and weights of its own.
+    fn reduced_route(&mut self) {
+        let config = &self.config.degradation;
+        let name = Step::Reduced.as_str();
+        let Some(route) = self.config.routes.get(name).filter(|_| config.has(Step::Reduced)) else {
+            return;
+        };
+        let path = Path::of("routes").key(name);
+        let (models, workers) = (&route.models, &config.reduced.workers);
+        if !models.is_empty() {
             let taken = Finding::error(
-                &Path::of("routes").key(Step::Reduced.as_str()),
-                "the workers of the step `reduced` are a route of this name",
+                &path.key("models"),
+                "the route of this name is for the step `reduced` alone",
             );
-            self.say(taken.help("give this one another"));
+            self.say(taken.help("write `models = []`, or give the route another name"));
+        }
+        if !workers.is_empty() && !route.workers().eq(workers) {
+            let other = Finding::error(&path, "it names other workers than `degradation.reduced.workers`");
+            self.say(other.help("name them in one of the two"));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Rules, workers::USED};
 use crate::{Finding, path::Path};
+use orchestrator_degradation::Step;
 use orchestrator_routing::{Fit, RouteConfig};
 
 // === impl Rules ===
@@ -46,6 +47,12 @@ impl Rules<'_> {
     }
 
     fn route(&mut self, path: &Path, route: &RouteConfig) {
+        let reduced = Step::Reduced.as_str();
+        let is_reduced = self.config.degradation.has(Step::Reduced) && *path == Path::of("routes").key(reduced);
+        if route.models.is_empty() && !is_reduced {
+            let idle = Finding::error(&path.key("models"), "no request takes the route");
+            self.say(idle.help("name a model, or `*` for all"));
+        }
         if route.workers().next().is_none() {
             let empty = Finding::error(path, "the route names no worker");
             self.say(empty.help("name at least one in `primary`"));

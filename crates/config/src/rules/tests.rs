@@ -5,6 +5,7 @@ use crate::{Environment, Finding, Findings, Severity, parse};
 use expect_test::{Expect, expect};
 use std::{fs, os::unix::fs::PermissionsExt};
 
+mod chaos;
 mod degradation;
 mod routes;
 

@@ -104,6 +104,20 @@ fn special(path: &str) -> Option<BoxedStrategy<String>> {
 /// Lets fields fit each other as the rules want it.
 fn fit(document: &mut Table) {
     at(document, "pipeline.resilience", resilience);
+    if document.get("profile").and_then(Value::as_str) == Some("prod") {
+        at(document, "chaos", |chaos| {
+            drop(chaos.insert("allow_in_prod".into(), true.into()))
+        });
+    }
+    at(document, "chaos", |chaos| {
+        let workers = chaos.get_mut("workers").and_then(Value::as_table_mut);
+        let all = workers.and_then(|workers| Some(workers.iter().next()?.1.clone()));
+        let all = all.map(|faults| Value::Table([("*".to_owned(), faults)].into_iter().collect()));
+        chaos.remove("workers");
+        chaos.extend(all.map(|all| ("workers".to_owned(), all)));
+        at(chaos, "workers.*", latency);
+        at(chaos, "retriever", latency);
+    });
     at(document, "shutdown", |table| {
         let pre_stop = integer(table, "pre_stop_ms").unwrap_or(5_000);
         let grace = integer(table, "grace_ms").unwrap_or(25_000);
@@ -239,6 +253,10 @@ fn route_of(name: &str, route: &mut Table) {
 fn resilience(table: &mut Table) {
     order(table, "retry_base_ms", "retry_max_ms");
     order(table, "circuit_breaker_timeout_s", "open_max_s");
+}
+
+fn latency(table: &mut Table) {
+    order(table, "latency_min_ms", "latency_max_ms");
 }
 
 /// Sets both or none of two fields, the lesser first.

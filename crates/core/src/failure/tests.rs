@@ -151,3 +151,32 @@ fn a_change_to_a_copy_leaves_the_other_as_it_was() {
         "causes are not compared"
     );
 }
+
+#[test]
+fn a_workers_status_says_whose_fault_it_was() {
+    let table = [
+        (302, Code::UpstreamProtocol),
+        (400, Code::UpstreamRejected),
+        (401, Code::UpstreamCredentials),
+        (403, Code::UpstreamCredentials),
+        (404, Code::UpstreamRejected),
+        (408, Code::UpstreamError),
+        (422, Code::UpstreamRejected),
+        (429, Code::RateLimited),
+        (499, Code::UpstreamRejected),
+        (500, Code::UpstreamError),
+        (503, Code::UpstreamError),
+        (599, Code::UpstreamError),
+    ];
+    for (status, code) in table {
+        let failure = Failure::refused(status, None);
+        assert_eq!((failure.code(), failure.status()), (code, Some(status)));
+        let theirs = Failure::refused(status, Some("too hot".to_owned()));
+        let passed_on = !matches!(code, Code::UpstreamCredentials | Code::UpstreamProtocol);
+        assert_eq!(theirs.public() == "too hot", passed_on, "{status}: {}", theirs.public());
+    }
+    assert_eq!(
+        Failure::refused(503, None).public(),
+        "The worker answered with status 503."
+    );
+}

@@ -23,6 +23,7 @@ fn prompt(max_tokens: Option<u64>, limit: Option<u64>) -> Prompt {
         reuse: Reuse::Allowed,
         fingerprint: None,
         deadline: Instant::now(),
+        chaos: None,
     };
     Prompt {
         request: Box::new(request),

@@ -1,12 +1,17 @@
 use super::*;
 use http::HeaderValue;
+use std::sync::Arc;
 
 fn read(headers: &[(&'static str, &str)]) -> Result<Options, Failure> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.insert(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
-    Options::read(&map, &Config::default())
+    let chaos: Chaos = Arc::new(|words| match words {
+        "failure=1" => Ok(()),
+        _ => Err(Failure::new(Code::InvalidRequest, "Only that.")),
+    });
+    Options::read(&map, &Config::default(), &chaos)
 }
 
 fn refused(name: &'static str, value: &str) -> Failure {
@@ -40,8 +45,28 @@ fn every_wish_is_read() {
         session: Some("s1".into()),
         reuse: Reuse::Never,
         dry_run: false,
+        chaos: None,
     };
     assert_eq!(options.unwrap(), expected);
+}
+
+#[test]
+fn who_asks_for_faults_shares_no_answer() {
+    let asked = |more: &[(&'static str, &str)]| read(&[&[("x-orchestrator-chaos", " failure=1 ")], more].concat());
+    for more in [&[][..], &[("x-orchestrator-cache-control", "no-cache")]] {
+        let options = asked(more).unwrap();
+        assert_eq!(
+            (options.chaos.as_deref(), options.reuse),
+            (Some("failure=1"), Reuse::Never)
+        );
+    }
+    assert!(
+        refused("x-orchestrator-chaos", "failure=2")
+            .public()
+            .contains("Only that.")
+    );
+    let wrong = asked(&[("x-orchestrator-cache-control", "perhaps")]).unwrap_err();
+    assert_eq!(wrong.param(), Some("x-orchestrator-cache-control"));
 }
 
 #[test]

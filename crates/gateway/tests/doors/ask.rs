@@ -61,7 +61,7 @@ fn the_plain_face_answers_plainly() {
 }
 
 /// Asks, with more header lines.
-async fn ask(doors: &Doors, headers: &str, body: &str) -> Http {
+pub(crate) async fn ask(doors: &Doors, headers: &str, body: &str) -> Http {
     let length = body.len();
     let head =
         format!("POST /v1/ask HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");

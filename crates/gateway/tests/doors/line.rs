@@ -36,6 +36,16 @@ pub(crate) struct Asked {
     pub(crate) reuse: Reuse,
     /// From the submission to the deadline.
     pub(crate) time: Duration,
+    /// The faults that it shall meet, and the calls of `w` that were counted for it before.
+    pub(crate) chaos: Option<(String, u64)>,
+}
+
+/// Lets clients ask for failures alone.
+pub(crate) fn chaos(words: &str) -> Result<(), Failure> {
+    match words.starts_with("failure=") {
+        true => Ok(()),
+        false => Err(Failure::new(Code::InvalidRequest, "Only failures.").with_status(403)),
+    }
 }
 
 /// One core's line.
@@ -95,6 +105,10 @@ impl Submit for Line {
             session: request.session.clone(),
             reuse: request.reuse,
             time: request.deadline.saturating_duration_since(Instant::now()),
+            chaos: request
+                .chaos
+                .as_ref()
+                .map(|wish| (wish.words().to_owned(), wish.next(&"w".into()))),
         });
         let place = self.enter()?;
         let (mut writer, answer) = answer(request.deadline, request.priority, self.all.ledger.clone());

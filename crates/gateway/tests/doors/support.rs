@@ -1,6 +1,6 @@
 //! Doors at work on a runtime of their own, and what tests of them say again and again.
 
-use crate::line::{Asked, Lines};
+use crate::line::{Asked, Lines, chaos};
 use bytes::Bytes;
 use orchestrator_gateway::{Config, Director, Gateway, Listed, Metrics, Parts, Stage, life};
 use orchestrator_telemetry::{AccessLog, Registry};
@@ -129,6 +129,7 @@ impl Scene {
             metrics: Metrics::register(registry.metrics()).unwrap(),
             registry: registry.clone(),
             control: Arc::new(told),
+            chaos: Arc::new(chaos),
             models: ["test", "org/other"].map(listed).into(),
             default_model: Some("test".into()),
         };

@@ -1,6 +1,7 @@
 //! What a client may wish for in headers.
 
 use crate::{
+    ask::ask,
     line::Asked,
     support::{body, config, fine, streamed, with_doors},
 };
@@ -46,6 +47,30 @@ fn wishes_that_are_granted_reach_the_line() {
             asked.time <= Duration::from_secs(30) && asked.time > Duration::from_secs(20),
             "{asked:?}"
         );
+    });
+}
+
+#[test]
+fn faults_are_asked_for_on_every_face_as_far_as_they_are_allowed() {
+    with_doors(config(), fine(), async |doors| {
+        for face in ["whole", "stream", "ask"] {
+            let send = async |words: &str| {
+                let headers = format!("x-orchestrator-chaos: {words}\r\n");
+                match face {
+                    "whole" => doors.chat_with(&headers, body("x", "")).await,
+                    "stream" => doors.chat_with(&headers, streamed("x")).await,
+                    _ => ask(&doors, &headers, r#"{"prompt":"x"}"#).await,
+                }
+            };
+            let words = "failure=0.5; seed=1";
+            assert_eq!(send(words).await.status, 200, "{face}");
+            let asked = doors.last_asked();
+            assert_eq!((asked.chaos, asked.reuse), (Some((words.to_owned(), 0)), Reuse::Never));
+            let refused = send("cut=1").await;
+            assert_eq!(refused.status, 403, "{face}: {}", refused.body);
+            assert!(refused.body.contains("Only failures.") && refused.body.contains("x-orchestrator-chaos"));
+        }
+        assert_eq!(doors.lines.model.calls(), 3);
     });
 }
 

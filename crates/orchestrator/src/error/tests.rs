@@ -255,6 +255,7 @@ fn cores(config: &Config, logs: Logs, life: &Life) -> Cores {
         registry: registry.clone(),
         admin_token: String::new().into(),
         control: Arc::new(|_| Default::default()),
+        chaos: Arc::new(|_| Ok(())),
         models: Vec::new(),
         default_model: None,
     };

@@ -19,17 +19,37 @@ fn each_step_stands_in_the_chain_once_and_has_what_it_needs() {
 }
 
 #[test]
-fn the_reduced_mode_asks_workers_that_are_there_by_a_route_of_its_own() {
+fn the_reduced_mode_asks_workers_that_are_there() {
+    let chain = "[degradation]\nchain = [\"reduced\"]\n[degradation.reduced]\nworkers = [\"echo\"";
     says(
-        "[degradation]\nchain = [\"reduced\"]\n[degradation.reduced]\nworkers = [\"echo\", \"ehco\"]\n\
-         [routes.reduced]\nprimary = [\"echo\"]\n",
-        &expect![[r#"
-            error degradation.reduced.workers[1]: no worker is called `ehco`
-            error routes.reduced: the workers of the step `reduced` are a route of this name"#]],
+        &format!("{chain}, \"ehco\"]\n"),
+        &expect!["error degradation.reduced.workers[1]: no worker is called `ehco`"],
     );
     says(
-        "[degradation.reduced]\nworkers = [\"echo\"]\n[routes.reduced]\nprimary = [\"echo\"]\n",
+        "[degradation.reduced]\nworkers = [\"echo\"]\n",
         &expect!["warning degradation.reduced.workers: they are not asked, since the chain has no step `reduced`"],
+    );
+}
+
+#[test]
+fn its_route_may_be_declared_if_it_says_the_same_and_serves_no_model() {
+    let chain = "[degradation]\nchain = [\"reduced\"]\n";
+    let workers = "[degradation.reduced]\nworkers = [\"echo\"]\n";
+    let all = "[routes.all]\nprimary = [\"echo\"]\n";
+    let route = |models: &str, worker: &str| format!("[routes.reduced]\nmodels = {models}\nprimary = [\"{worker}\"]\n");
+    let declared = route("[]", "echo");
+    says(&format!("{chain}{all}{declared}"), &expect![[""]]);
+    says(&format!("{chain}{workers}{all}{declared}"), &expect![[""]]);
+    says(
+        &format!("{all}{declared}"),
+        &expect!["error routes.reduced.models: no request takes the route"],
+    );
+    let other = route("[\"m\"]", "ollama");
+    says(
+        &format!("{chain}{workers}{all}{other}"),
+        &expect![[r#"
+        error routes.reduced: it names other workers than `degradation.reduced.workers`
+        error routes.reduced.models: the route of this name is for the step `reduced` alone"#]],
     );
 }
 

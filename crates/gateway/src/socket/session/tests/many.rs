@@ -207,6 +207,19 @@ async fn tools_and_other_choices_come_beside_the_text() {
     );
 }
 
+/// The calls of each are counted from 0: what one request met says nothing of the next.
+#[tokio::test(start_paused = true)]
+async fn all_requests_of_a_socket_meet_the_faults_of_its_handshake() {
+    let doors = Doors::before(Model::saying(["fine"]));
+    let mut client = Client::connect_wishing(&doors, &[("x-orchestrator-chaos", "failure=0.5; seed=1")]).await;
+    for id in ["a", "b"] {
+        client.submit(id, "x").await;
+        client.hear_all().await;
+        let asked = doors.lines.last_asked();
+        assert_eq!(asked.chaos, Some(("failure=0.5; seed=1".to_owned(), 0)), "{id}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn wishes_of_a_frame_go_before_those_of_the_handshake() {
     let doors = Doors::before(Model::saying(["fine"]));

@@ -87,13 +87,19 @@ impl Episodes {
     }
 
     /// A request was touched. One whose workers failed belongs to the route's episode of failures; whether that began with
-    /// it is returned.
+    /// it is returned. One that a rule has touched belongs to the rule's, which may have ended since.
     pub(crate) fn touch(&mut self, route: &Arc<str>, cause: &Cause, by: Option<Degraded>, now: Instant) -> bool {
         self.tidy(now);
         let is_it = |open: &Open| open.episode.is_of(route, cause.rule());
-        let (place, is_new) = match self.open.iter().position(is_it) {
-            Some(place) => (place, false),
-            None => (self.open(route, cause.clone(), now), true),
+        let (place, is_new) = match (self.open.iter().position(is_it), cause) {
+            (Some(place), _) => (place, false),
+            (None, Cause::Failed(_)) => (self.open(route, cause.clone(), now), true),
+            (None, Cause::Rule(rule)) => {
+                let mut over = self.over.iter_mut().rev();
+                let ended = over.find(|episode| episode.is_of(route, Some(rule)));
+                ended.into_iter().for_each(|episode| episode.touched.count(by));
+                return false;
+            }
         };
         if let Some(open) = self.open.get_mut(place) {
             open.episode.touched.count(by);

@@ -108,6 +108,28 @@ async fn routes_and_rules_have_episodes_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_is_answered_after_its_rule_has_ended_belongs_to_the_episode_that_it_began_in() {
+    let (began, mut episodes) = (Instant::now(), Episodes::new(Duration::from_secs(30)));
+    let at = |seconds| began + Duration::from_secs(seconds);
+    let rule = Cause::Rule("slow".into());
+    assert!(
+        !episodes.touch(&route("a"), &rule, None, at(0)),
+        "and to none where there was none"
+    );
+    episodes.begin(&route("a"), "slow".into(), at(1));
+    episodes.end(&route("a"), "slow", at(6));
+    assert!(!episodes.touch(&route("a"), &rule, Some(Degraded::Reduced), at(9)));
+    told(
+        &episodes,
+        began,
+        at(600),
+        &expect![[r#"
+            a rule slow 1000..6000: 1 = 0 0 1 0 0
+        "#]],
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_last_hundred_are_remembered() {
     let (began, mut episodes) = (Instant::now(), Episodes::new(Duration::from_secs(1)));
     for second in (0..500).step_by(2) {

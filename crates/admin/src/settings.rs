@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// The configuration in force. An edit is checked as a document is, and lasts until the process ends.
 pub trait Settings: Send + Sync + 'static {
     /// Does all that an edit asks for, or nothing, and says what has changed; the next request feels it. Of edits at the same
-    /// time the last one wins. It is called where requests are served, so it does not block.
+    /// time the last one wins. The whole configuration is checked, which may take a while: not where requests are served.
     ///
     /// # Errors
     /// All that is wrong with the edit.

@@ -249,6 +249,13 @@ impl Call {
         self.end(200, None, end);
     }
 
+    /// The client was told what would be done with its request. That is logged, but no request to be counted.
+    pub(crate) fn show(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.log(200, None, None, self.started.elapsed());
+        }
+    }
+
     /// The connection is another protocol's from now on.
     pub(crate) fn switch(&mut self) {
         self.end(StatusCode::SWITCHING_PROTOCOLS.as_u16(), None, None);
@@ -270,6 +277,10 @@ impl Call {
             let words = failure.loggable();
             tracing::warn!(request_id = %self.arrival.id, code, causes, "a request failed: {words}");
         }
+        self.log(status, failure, end, took);
+    }
+
+    fn log(&self, status: u16, failure: Option<&Failure>, end: Option<&End>, took: Duration) {
         let (method, path) = self.arrival.asked(self.method, self.path);
         let usage = end.and_then(|end| end.usage);
         self.door.shared.parts.access.write(&AccessLine {

@@ -74,7 +74,7 @@ pub(crate) async fn dry_explain(mut call: Call, request: Request<Incoming>, link
 fn planned(mut call: Call, plan: &Value) -> Reply {
     let mut reply = json(StatusCode::OK, serde_json::to_vec(plan).unwrap_or_default());
     call.stamp(reply.headers_mut());
-    call.finish(None);
+    call.show();
     reply
 }
 

@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq;
 use tokio::time::timeout;
 
 /// Answers an operator's request to a path under `/api/v1/`. Whoever asked may do so, and the body is whole and small.
-/// It is called on the core that serves the connection, so it must not block.
+/// It is called on a thread that serves no client, one request at a time, so it may compute.
 pub type Control = Arc<dyn Fn(Request<Bytes>) -> Response<Bytes> + Send + Sync>;
 
 /// Where the paths begin that [`Control`] answers.
@@ -45,12 +45,25 @@ struct Problem<'a> {
 
 /// Answers an operator.
 pub(crate) async fn answer(door: &Door, request: Request<Incoming>, arrival: &Arrival) -> Reply {
-    let mut reply = match take(door, request, arrival.client).await {
-        Ok(request) => (door.shared.parts.control)(request).map(Body::from),
-        Err(refused) => refused.reply(),
+    let reply = match take(door, request, arrival.client).await {
+        Ok(request) => control(door, request).await,
+        Err(refused) => Err(refused),
     };
+    let mut reply = reply.unwrap_or_else(|refused| refused.reply());
     arrival.stamp(reply.headers_mut());
     reply
+}
+
+async fn control(door: &Door, request: Request<Bytes>) -> Result<Reply, Refused> {
+    let control = door.shared.parts.control.clone();
+    let answered = door.shared.operators.run(move || control(request)).await;
+    let fault = |_| {
+        Refused::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "A fault of the server ended the request.",
+        )
+    };
+    answered.map(|reply| reply.map(Body::from)).map_err(fault)
 }
 
 /// Whether an operator may do this.

@@ -2,7 +2,7 @@
 
 use crate::{Config, Control, Life, Metrics, deal::Deal, options::Options, resume::Resumable};
 use http::HeaderMap;
-use orchestrator_core::{Answer, Code, Env, Failure, InFlight, Request, Submit, Tasks, Text};
+use orchestrator_core::{Answer, Blocking, Code, Env, Failure, InFlight, Request, Submit, Tasks, Text};
 use orchestrator_telemetry::{AccessLog, Registry};
 use serde_json::Value;
 use std::{fmt, sync::Arc};
@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     /// The lines, by core.
     pub(crate) lines: Vec<Arc<dyn Submit>>,
     pub(crate) resumable: Resumable,
+    /// Where operators are answered, who may ask for much: one at a time, beside the cores.
+    pub(crate) operators: Blocking,
     /// When the program began, in seconds since 1970: the birth date of listed models.
     pub(crate) born: u64,
 }

@@ -9,14 +9,14 @@ pub(crate) use line::Lines;
 pub(crate) use ws::{Client, text_of};
 
 use crate::{
-    Config, Director, Listed, Metrics, Parts, Stage,
+    Config, Control, Director, Listed, Metrics, Parts, Stage,
     deal::{Deal, Place, What},
     door::{Door, Shared},
     life,
     resume::Resumable,
     server::{Plane, connection},
 };
-use orchestrator_core::Ledger;
+use orchestrator_core::{Blocking, Ledger};
 use orchestrator_telemetry::{AccessLog, Registry};
 use orchestrator_testkit::{Timeline, scripted::Model, world};
 use serde_json::Value;
@@ -135,6 +135,14 @@ impl Doors {
         self.changing(|lines| lines.is_open = Arc::new(is_open))
     }
 
+    /// The same whose operators are answered by this.
+    pub(crate) fn answering_operators(mut self, control: Control) -> Self {
+        let mut parts = self.door.shared.parts.clone();
+        parts.control = control;
+        self.door = Door::of(parts, &self.lines);
+        self
+    }
+
     fn changing(mut self, change: impl FnOnce(&mut Lines)) -> Self {
         change(&mut self.lines);
         self.door = Door::of(self.door.shared.parts.clone(), &self.lines);
@@ -213,6 +221,7 @@ impl Door {
             deal: Deal::new(1),
             lines: lines.on_cores(1),
             resumable: Resumable::new(100),
+            operators: Blocking::new(1),
             born: 1_767_225_600,
         };
         Door {

@@ -7,7 +7,7 @@ use crate::{
     resume::Resumable,
     server::{Accepted, Plane, accept, serve},
 };
-use orchestrator_core::{Submit, Tasks};
+use orchestrator_core::{Blocking, Submit, Tasks};
 use std::{fmt, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 
@@ -68,6 +68,7 @@ impl Gateway {
             deal: Deal::new(cores),
             lines,
             resumable,
+            operators: Blocking::new(1),
             born,
         });
         let (data_in, data): (Vec<_>, Vec<_>) = (0..cores).map(|_| async_channel::bounded(HANDOVER)).unzip();

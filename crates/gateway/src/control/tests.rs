@@ -103,3 +103,38 @@ async fn another_machine_is_told_how_to_be_let_in() {
         assert!(wire.heard.starts_with("HTTP/1.1 403"), "{}", wire.heard);
     }
 }
+
+/// What an operator is told who sends this to the path.
+async fn told(doors: &Doors, path: &str, last: &str) -> String {
+    let mut wire = doors.connect_to(Plane::Control, PIPE);
+    let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\nauthorization: Bearer t\r\n\r\n");
+    wire.say(request).await;
+    wire.hear(last).await;
+    wire.heard
+}
+
+#[tokio::test(start_paused = true)]
+async fn operators_are_answered_on_another_thread_than_clients() {
+    let core = std::thread::current().id();
+    let control: Control = Arc::new(move |_| {
+        let is_elsewhere = std::thread::current().id() != core;
+        Response::new(format!("elsewhere: {is_elsewhere}").into())
+    });
+    let doors = doors("t").answering_operators(control);
+    let heard = told(&doors, "/api/v1/x", "elsewhere: ").await;
+    assert!(heard.ends_with("elsewhere: true"), "{heard}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_of_ours_costs_an_operator_one_answer() {
+    let control: Control = Arc::new(|request: Request<Bytes>| match request.uri().path() {
+        "/api/v1/fault" => panic!("on purpose"),
+        _ => Response::new(Bytes::from_static(b"fine")),
+    });
+    let doors = doors("t").answering_operators(control);
+    let heard = told(&doors, "/api/v1/fault", "A fault of the server ended the request.").await;
+    assert!(heard.starts_with("HTTP/1.1 500"), "{heard}");
+    assert!(heard.contains("application/problem+json"), "{heard}");
+    let heard = told(&doors, "/api/v1/x", "fine").await;
+    assert!(heard.starts_with("HTTP/1.1 200"), "{heard}");
+}

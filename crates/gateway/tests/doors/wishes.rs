@@ -122,5 +122,12 @@ fn a_dry_run_tells_the_plan_and_runs_nothing() {
         let bad = explain("{").await;
         assert_eq!((bad.status, &bad.json()["code"]), (400, &json!("invalid_request")));
         assert_eq!((doors.lines.model.calls(), doors.lines.asked.lock().len()), (0, 0));
+        for path in ["/v1/chat/completions", "/v1/ask/dry-explain"] {
+            assert_eq!(
+                doors.ended(path, "none", ("ok", "none")),
+                0.0,
+                "{path} counts what was only shown"
+            );
+        }
     });
 }

@@ -11,6 +11,9 @@ use std::{
     task::{Context, Poll},
 };
 
+/// Room for the headers of an answer, so that their map does not grow one by one.
+pub(crate) const HEADERS: usize = 12;
+
 /// The body of an answer. While it lives, its connection is at work.
 pub(crate) struct Body {
     content: Content,
@@ -104,9 +107,9 @@ impl http_body::Body for Body {
 pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Body::from(body.into()));
     *reply.status_mut() = status;
-    reply
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let headers = reply.headers_mut();
+    headers.reserve(HEADERS);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
 }
 

@@ -4,6 +4,7 @@
 //! logged exactly once, whatever way it ends.
 
 use crate::{
+    client::Client,
     deal::{Counted, What},
     door::Door,
     fault::{Fault, source},
@@ -16,7 +17,7 @@ use orchestrator_core::{Answer, Blame, Cache, Code, End, Failure, Head, Request,
 use orchestrator_dialect::chat::Parsed;
 use orchestrator_telemetry::AccessLine;
 use serde_json::Value;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// Bytes of a method or a path that the log shows.
@@ -41,8 +42,8 @@ pub(crate) struct Arrival {
     pub(crate) id: RequestId,
     /// The caller's own, to be echoed.
     pub(crate) caller_id: Option<Text>,
-    /// The address of the client.
-    pub(crate) client: Option<SocketAddr>,
+    /// Who asks.
+    pub(crate) client: Option<Client>,
     /// What was asked for, when it was asked over HTTP.
     pub(crate) asked: Option<(Method, Uri)>,
 }
@@ -50,7 +51,7 @@ pub(crate) struct Arrival {
 /// A request at a door.
 pub(crate) struct Call {
     pub(crate) door: Door,
-    pub(crate) arrival: Arrival,
+    pub(crate) arrival: Arc<Arrival>,
     pub(crate) started: Instant,
     method: &'static str,
     path: &'static str,
@@ -71,7 +72,7 @@ pub(crate) struct Call {
 
 impl Arrival {
     /// A request that its caller has given no name.
-    pub(crate) fn new(door: &Door, client: Option<SocketAddr>) -> Self {
+    pub(crate) fn new(door: &Door, client: Option<Client>) -> Self {
         Arrival {
             id: door.shared.parts.env.request_id(),
             caller_id: None,
@@ -81,7 +82,7 @@ impl Arrival {
     }
 
     /// A request over HTTP.
-    pub(crate) fn of<B>(door: &Door, client: SocketAddr, request: &http::Request<B>) -> Self {
+    pub(crate) fn of<B>(door: &Door, client: Client, request: &http::Request<B>) -> Self {
         Arrival {
             caller_id: caller_id(request.headers()),
             asked: Some((request.method().clone(), request.uri().clone())),
@@ -110,11 +111,16 @@ impl Arrival {
 
 impl Call {
     /// A request has come to the door.
-    pub(crate) fn begin(door: &Door, method: &'static str, path: &'static str, arrival: Arrival) -> Self {
+    pub(crate) fn begin(
+        door: &Door,
+        method: &'static str,
+        path: &'static str,
+        arrival: impl Into<Arc<Arrival>>,
+    ) -> Self {
         let started = Instant::now();
         Call {
             door: door.clone(),
-            arrival,
+            arrival: arrival.into(),
             started,
             method,
             path,
@@ -174,7 +180,7 @@ impl Call {
 
     /// The call hears on what another request began.
     pub(crate) fn resumed(mut self, id: RequestId) -> Self {
-        self.arrival.id = id;
+        Arc::make_mut(&mut self.arrival).id = id;
         self
     }
 
@@ -287,7 +293,7 @@ impl Call {
             request_id: self.arrival.id,
             caller_id: self.arrival.caller_id.as_deref(),
             session_id: self.session.as_deref(),
-            client: self.arrival.client,
+            client: self.arrival.client.as_ref().map(|client| &*client.shown),
             method,
             path,
             model: &self.model,

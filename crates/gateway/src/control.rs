@@ -5,6 +5,7 @@
 use crate::{
     body::{Body, Reply, whole},
     call::Arrival,
+    client::Client,
     door::Door,
 };
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::Serialize;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use subtle::ConstantTimeEq;
 use tokio::time::timeout;
 
@@ -45,7 +46,7 @@ struct Problem<'a> {
 
 /// Answers an operator.
 pub(crate) async fn answer(door: &Door, request: Request<Incoming>, arrival: &Arrival) -> Reply {
-    let reply = match take(door, request, arrival.client).await {
+    let reply = match take(door, request, arrival.client.as_ref()).await {
         Ok(request) => control(door, request).await,
         Err(refused) => Err(refused),
     };
@@ -67,7 +68,7 @@ async fn control(door: &Door, request: Request<Bytes>) -> Result<Reply, Refused>
 }
 
 /// Whether an operator may do this.
-pub(crate) fn admit<B>(door: &Door, request: &Request<B>, client: Option<SocketAddr>) -> Result<(), Refused> {
+pub(crate) fn admit<B>(door: &Door, request: &Request<B>, client: Option<&Client>) -> Result<(), Refused> {
     let token = &door.shared.parts.admin_token;
     if token.is_empty() {
         return admit_without_token(reads(request), client);
@@ -83,8 +84,8 @@ pub(crate) fn admit<B>(door: &Door, request: &Request<B>, client: Option<SocketA
     }
 }
 
-fn admit_without_token(reads: bool, client: Option<SocketAddr>) -> Result<(), Refused> {
-    let is_here = client.is_some_and(|client| client.ip().to_canonical().is_loopback());
+fn admit_without_token(reads: bool, client: Option<&Client>) -> Result<(), Refused> {
+    let is_here = client.is_some_and(|client| client.address.ip().to_canonical().is_loopback());
     let what = match reads {
         true if is_here => return Ok(()),
         true => "Other machines may read here",
@@ -100,7 +101,7 @@ pub(crate) fn reads<B>(request: &Request<B>) -> bool {
 }
 
 /// Lets a request in and reads its body within its limits on size and time.
-async fn take(door: &Door, request: Request<Incoming>, client: Option<SocketAddr>) -> Result<Request<Bytes>, Refused> {
+async fn take(door: &Door, request: Request<Incoming>, client: Option<&Client>) -> Result<Request<Bytes>, Refused> {
     admit(door, &request, client)?;
     let (head, body) = request.into_parts();
     let millis = door.config().body_timeout_ms;

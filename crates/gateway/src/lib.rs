@@ -10,6 +10,7 @@
 mod body;
 mod call;
 mod chat;
+mod client;
 mod config;
 mod control;
 mod cors;

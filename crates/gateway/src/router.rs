@@ -17,9 +17,10 @@ use hyper::body::Incoming;
 use orchestrator_core::{Code, Failure};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Answers a request on the data plane.
-pub(crate) async fn data(door: Door, request: Request<Incoming>, arrival: Arrival, link: Link) -> Reply {
+pub(crate) async fn data(door: Door, request: Request<Incoming>, arrival: Arc<Arrival>, link: Link) -> Reply {
     let page = match cors::page(request.headers(), &door.config().allowed_origins) {
         Ok(None) => return serve(door, request, arrival, link).await,
         Ok(Some(page)) => page,
@@ -33,15 +34,14 @@ pub(crate) async fn data(door: Door, request: Request<Incoming>, arrival: Arriva
     reply
 }
 
-async fn serve(door: Door, request: Request<Incoming>, arrival: Arrival, link: Link) -> Reply {
+async fn serve(door: Door, request: Request<Incoming>, arrival: Arc<Arrival>, link: Link) -> Reply {
     let path = request.uri().path();
     let path = path
         .strip_prefix("/v1")
         .filter(|rest| rest.starts_with('/'))
         .unwrap_or(path);
     let (reads, posts) = (reads(&request), request.method() == Method::POST);
-    let begin = |method, path| Call::begin(&door, method, path, arrival.clone());
-    let other = || begin("other", "other");
+    let begin = |method, path| Call::begin(&door, method, path, arrival);
     match path {
         "/chat/completions" if posts => chat::completions(begin("POST", "/v1/chat/completions"), request, link).await,
         "/ask" if posts => chat::ask(begin("POST", "/v1/ask"), request, link).await,
@@ -50,19 +50,19 @@ async fn serve(door: Door, request: Request<Incoming>, arrival: Arrival, link: L
             socket::upgrade(begin("GET", "/v1/stream#handshake"), request, link)
         }
         "/models" if reads => models(&door, begin("GET", "/v1/models")),
-        "/chat/completions" | "/ask" | "/ask/dry-explain" => refused(other(), "POST"),
-        "/stream" => refused(other(), "GET"),
-        "/models" => refused(other(), "GET, HEAD"),
+        "/chat/completions" | "/ask" | "/ask/dry-explain" => refused(begin("other", "other"), "POST"),
+        "/stream" => refused(begin("other", "other"), "GET"),
+        "/models" => refused(begin("other", "other"), "GET, HEAD"),
         _ => match path.strip_prefix("/models/") {
             Some(id) if reads => model(&door, id, begin("GET", "/v1/models/{id}")),
-            Some(_) => refused(other(), "GET, HEAD"),
-            None => operations(&door, &request, None).unwrap_or_else(|| unknown(other())),
+            Some(_) => refused(begin("other", "other"), "GET, HEAD"),
+            None => operations(&door, &request, None).unwrap_or_else(|| unknown(begin("other", "other"))),
         },
     }
 }
 
 /// Answers a request on the control plane.
-pub(crate) async fn control(door: Door, request: Request<Incoming>, arrival: Arrival) -> Reply {
+pub(crate) async fn control(door: Door, request: Request<Incoming>, arrival: Arc<Arrival>) -> Reply {
     if request.uri().path().starts_with(control::ROOT) {
         return control::answer(&door, request, &arrival).await;
     }
@@ -71,7 +71,7 @@ pub(crate) async fn control(door: Door, request: Request<Incoming>, arrival: Arr
 }
 
 /// Refuses a request whose head is larger than it may be.
-pub(crate) fn too_large(door: &Door, arrival: Arrival) -> Reply {
+pub(crate) fn too_large(door: &Door, arrival: Arc<Arrival>) -> Reply {
     let limit = door.config().max_header_bytes;
     let text = format!("The head is larger than {limit} bytes, the server's `max_header_bytes`.");
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.as_u16();
@@ -86,7 +86,7 @@ fn operations(door: &Door, request: &Request<Incoming>, operator: Option<&Arriva
         "/livez" | "/health/liveliness" => health(true),
         "/readyz" | "/healthz" | "/health/readiness" => health(stage == Stage::Ready),
         "/startupz" => health(stage >= Stage::Ready),
-        "/metrics" => match operator.map_or(Ok(()), |operator| admit(door, request, operator.client)) {
+        "/metrics" => match operator.map_or(Ok(()), |operator| admit(door, request, operator.client.as_ref())) {
             Ok(()) => metrics(door),
             Err(refused) => refused.reply(),
         },

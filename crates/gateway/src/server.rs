@@ -3,6 +3,7 @@
 use crate::{
     body::{Reply, json},
     call::Arrival,
+    client::Client,
     deal::{Place, What},
     door::{Door, Shared},
     fault::Fault,
@@ -121,7 +122,8 @@ where
     let watched = Watched::new(socket, Limits::of(door.config()), link.clone(), place);
     let max_header_bytes = door.config().max_header_bytes;
     let worked = link.clone();
-    let service = service_fn(move |request| answer(door.clone(), plane, client, link.clone(), request));
+    let client = Client::from(client);
+    let service = service_fn(move |request| answer(door.clone(), plane, client.clone(), link.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
@@ -156,12 +158,12 @@ where
 async fn answer(
     door: Door,
     plane: Plane,
-    client: SocketAddr,
+    client: Client,
     link: Link,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
     let (work, life) = (link.clone().work(), door.life().clone());
-    let arrival = Arrival::of(&door, client, &request);
+    let arrival = Arc::new(Arrival::of(&door, client, &request));
     let fits = head_bytes(request.headers()) <= door.config().max_header_bytes;
     let (at, on) = (arrival.clone(), link.clone());
     let routed = async move {

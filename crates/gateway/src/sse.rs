@@ -4,7 +4,7 @@
 //! whichever comes first. A failure after that is an event of its own, and no `[DONE]` follows it.
 
 use crate::{
-    body::{Body, Reply},
+    body::{Body, HEADERS, Reply},
     call::Call,
     fault::Fault,
     life::Stage,
@@ -78,6 +78,7 @@ pub(crate) async fn stream(mut call: Call, mut answer: Answer, include_usage: bo
         None => sse::comment(&mut events.out),
     }
     let mut reply = Response::new(());
+    reply.headers_mut().reserve(HEADERS);
     events.call.stamp(reply.headers_mut());
     reply.headers_mut().insert(
         header::CONTENT_TYPE,

@@ -7,6 +7,7 @@ use crate::{
 use http_body_util::Empty;
 use orchestrator_core::Secret;
 use orchestrator_testkit::scripted::Model;
+use std::net::SocketAddr;
 
 fn doors(token: &'static str) -> Doors {
     let config = Config {
@@ -24,8 +25,8 @@ fn status(doors: &Doors, client: Option<&str>, method: Method, authorization: Op
         request = request.header(header::AUTHORIZATION, authorization);
     }
     let request = request.body(Empty::<Bytes>::new()).unwrap();
-    let client = client.map(|client| client.parse().unwrap());
-    let admitted = admit(&doors.door, &request, client);
+    let client = client.map(|client| Client::from(client.parse::<SocketAddr>().unwrap()));
+    let admitted = admit(&doors.door, &request, client.as_ref());
     admitted.map_or_else(|refused| refused.status.as_u16(), |()| 200)
 }
 

@@ -17,7 +17,7 @@ const END: End = End {
 /// A call at doors that nobody else uses, and an answer to it.
 fn scene() -> (Call, AnswerWriter, Answer) {
     let doors = Doors::before(Model::saying(["unused"]));
-    let arrival = Arrival::new(&doors.door, Some(client()));
+    let arrival = Arrival::new(&doors.door, Some(client().into()));
     let call = Call::begin(&doors.door, "POST", "/v1/chat/completions", arrival);
     let until = Instant::now() + Duration::from_secs(9);
     let (writer, answer) = answer(until, Priority::Normal, Ledger::generous());

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     call::{Arrival, Call},
+    client::Client,
     door::Door,
     io::{Link, is_slow_consumer, is_slow_sender},
     life::Stage,
@@ -24,7 +25,7 @@ use futures_util::{
 use orchestrator_core::{Answer, Code, Failure, RequestId, Text};
 use orchestrator_dialect::chat;
 use orchestrator_stream::ws::{Command, Frame, Resume, Submit};
-use std::{collections::HashSet, net::SocketAddr, time::Duration};
+use std::{collections::HashSet, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::{Instant, Interval, MissedTickBehavior, interval, timeout},
@@ -49,7 +50,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// A WebSocket.
 pub(super) struct Session {
     door: Door,
-    client: Option<SocketAddr>,
+    client: Option<Client>,
     /// Our name for the handshake.
     id: RequestId,
     defaults: Options,
@@ -82,7 +83,7 @@ impl Session {
     pub(super) fn new(handshake: &Call, defaults: Options, link: Link) -> Self {
         Session {
             door: handshake.door.clone(),
-            client: handshake.arrival.client,
+            client: handshake.arrival.client.clone(),
             id: handshake.arrival.id,
             defaults,
             heard: link.heard(),
@@ -310,7 +311,7 @@ impl Session {
     /// A request of this socket, dealt to the core with least to do.
     fn call(&self) -> Call {
         let door = self.door.elsewhere();
-        Call::begin(&door, "WS", "/v1/stream", Arrival::new(&door, self.client))
+        Call::begin(&door, "WS", "/v1/stream", Arrival::new(&door, self.client.clone()))
     }
 
     /// Tells the client of each request that is cut off, and that we go.
@@ -325,7 +326,7 @@ impl Session {
     fn log(&self, ending: &Ending, took: Duration) {
         tracing::info!(
             request_id = %self.id,
-            client = self.client.map(tracing::field::display),
+            client = self.client.as_ref().map(|client| &*client.shown),
             reason = ending.reason(),
             duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "websocket over"

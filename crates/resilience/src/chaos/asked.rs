@@ -8,6 +8,10 @@ use super::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
+
+/// The schema of all keys, for every call of a request that asks for faults reads them anew.
+static KEYS: LazyLock<Value> = LazyLock::new(keys);
 
 /// The faults that one request shall meet.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +35,7 @@ impl Asked {
         workers: impl IntoIterator<Item = &'a str> + Clone,
     ) -> Result<Self, Vec<String>> {
         let (mut fields, mut findings) = fields(words);
-        findings.extend(check(&Value::Object(fields.clone()), &keys()));
+        findings.extend(check(&Value::Object(fields.clone()), &KEYS));
         let worker = fields.remove("worker");
         let worker = worker.as_ref().and_then(Value::as_str).map(str::to_owned);
         findings.extend(worker.as_deref().and_then(|worker| stranger(worker, workers)));

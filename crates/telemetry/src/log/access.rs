@@ -4,10 +4,7 @@ use super::{
     Source,
     line::{Heading, Line, Value, compose},
 };
-use std::{
-    fmt::{self, Display},
-    net::SocketAddr,
-};
+use std::fmt::{self, Display};
 use tracing::Level;
 
 /// Writes a line a request. Cheap to clone; writing never blocks.
@@ -25,7 +22,7 @@ pub struct AccessLine<'a, Id> {
     /// The client's session.
     pub session_id: Option<&'a str>,
     /// The client's address.
-    pub client: Option<SocketAddr>,
+    pub client: Option<&'a str>,
     /// The HTTP method; `WS` for a request on a WebSocket.
     pub method: &'a str,
     /// The path, without its query.
@@ -103,9 +100,7 @@ impl<Id: Display> AccessLine<'_, Id> {
         out.field("request_id", Value::Shown(&self.request_id));
         out.optional("caller_id", self.caller_id);
         out.optional("session_id", self.session_id);
-        if let Some(client) = &self.client {
-            out.field("client", Value::Shown(client));
-        }
+        out.optional("client", self.client);
         out.field("method", Value::Text(self.method));
         out.field("path", Value::Text(self.path));
         out.field("model", Value::Text(self.model));

@@ -36,7 +36,7 @@ fn full() -> AccessLine<'static, &'static str> {
     AccessLine {
         caller_id: Some("mine"),
         session_id: Some("s 1"),
-        client: Some(SocketAddr::from(([127, 0, 0, 1], 5000))),
+        client: Some("127.0.0.1:5000"),
         worker: Some("fast"),
         tier: Some("primary"),
         degraded: None,
@@ -165,7 +165,7 @@ impl Owned {
             request_id: self.text(0),
             caller_id: self.optional(0, self.text(1)),
             session_id: self.optional(1, self.text(2)),
-            client: self.optional(2, SocketAddr::from(([0; 16], 80))),
+            client: self.optional(2, "[::]:80"),
             method: self.text(3),
             path: self.text(4),
             model: self.text(5),
@@ -199,7 +199,7 @@ impl Owned {
         put("request_id", Some(line.request_id.into()));
         put("caller_id", line.caller_id.map(Json::from));
         put("session_id", line.session_id.map(Json::from));
-        put("client", line.client.map(|client| client.to_string().into()));
+        put("client", line.client.map(Json::from));
         put("method", Some(line.method.into()));
         put("path", Some(line.path.into()));
         put("model", Some(line.model.into()));

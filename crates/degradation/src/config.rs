@@ -80,8 +80,8 @@ pub struct RuleConfig {
     /// The part of requests that fail from which on the rule holds; 0 asks nothing of it.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub failure_rate: f64,
-    /// The time to the first token, in milliseconds, of the slowest twentieth of requests from which on the rule holds; 0 asks
-    /// nothing of it.
+    /// The time to the first token, in milliseconds, of the slowest twentieth of streams from which on the rule holds; 0 asks
+    /// nothing of it. Answers that come as a whole do not tell it.
     #[schemars(range(min = 0, max = 3_600_000))]
     pub latency_p95_ms: u64,
     /// The part of its thresholds below which all is well again.
@@ -90,7 +90,7 @@ pub struct RuleConfig {
     /// Seconds over which requests are counted.
     #[schemars(range(min = 1, max = 3_600))]
     pub window_s: u64,
-    /// Requests within the window that say something.
+    /// Requests within the window that say something; of streams, where their time is asked for.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub min_requests: u64,
     /// Seconds for which all must be well before the rule ends. Once a second a request goes to the workers to find out.

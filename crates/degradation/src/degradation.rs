@@ -4,7 +4,7 @@ use crate::{
     Cause, Config, Episode, Metrics, RuleConfig, Step, Touched,
     cache::{Cache, Kept},
     episode::Episodes,
-    rule::Watch,
+    rule::{Heard, Watch},
 };
 use orchestrator_core::{Degraded, Fingerprint, Request, Reuse};
 use parking_lot::Mutex;
@@ -42,7 +42,7 @@ pub struct Standing {
     pub since: Option<Instant>,
     /// The part of requests that failed lately.
     pub failure_rate: f64,
-    /// The part of requests whose first token took longer than the rule allows, lately.
+    /// The part of streams whose first token took longer than the rule allows, lately; 0 where it allows any.
     pub slow_rate: f64,
 }
 
@@ -138,8 +138,8 @@ impl Degradation {
         (!watch.may_probe(now)).then_some(rule)
     }
 
-    /// The workers of a route have come to a first token after so long, or `None`: they could not.
-    pub(crate) fn heard(&self, route: usize, first_token: Option<Duration>, now: Instant) {
+    /// The workers of a route are done with a request.
+    pub(crate) fn heard(&self, route: usize, heard: Heard, now: Instant) {
         let Some(name) = self.routes.get(route).filter(|_| !self.config.rules.is_empty()) else {
             return;
         };
@@ -147,7 +147,7 @@ impl Degradation {
         self.settle(&mut state, route, now);
         let State { watches, episodes, .. } = &mut *state;
         for watch in watches.get_mut(route).into_iter().flatten() {
-            if watch.heard(first_token, now) {
+            if watch.heard(heard, now) {
                 let (rule, mode) = (watch.rule().name.as_str(), watch.rule().mode.as_str());
                 tracing::warn!(route = &**name, rule, mode, "a rule of degradation holds");
                 episodes.begin(name, rule.into(), now);

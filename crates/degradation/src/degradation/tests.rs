@@ -182,8 +182,8 @@ async fn a_reduced_mode_that_fails_under_a_rule_is_not_asked_twice() {
     assert_eq!((live.calls() - before.0, reduced.calls() - before.1), (1, 1));
 }
 
-#[tokio::test(start_paused = true)]
-async fn slow_workers_are_spared_as_failing_ones_are() {
+/// A rule of latency, and workers that reach it.
+fn late() -> (Bench, scripted::Model) {
     let slow = RuleConfig {
         failure_rate: 0.0,
         latency_p95_ms: 500,
@@ -193,7 +193,24 @@ async fn slow_workers_are_spared_as_failing_ones_are() {
         .after(500)
         .text("late")
         .finish(orchestrator_core::FinishReason::Stop)]);
-    let bench = Bench::new(ruled([Step::Message], [slow]), &live, None);
+    (Bench::new(ruled([Step::Message], [slow]), &live, None), live)
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_whole_answer_takes_holds_no_rule() {
+    let (bench, live) = late();
+    for _ in 0..8 {
+        let mut whole = asking("q");
+        whole.request.stream = false;
+        assert_eq!(bench.send(whole).await.unwrap(), ("late".to_owned(), None));
+    }
+    assert_eq!(live.calls(), 8);
+    assert_eq!(bench.shared.standings(Instant::now())[0].slow_rate, 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_workers_are_spared_as_failing_ones_are() {
+    let (bench, _) = late();
     for _ in 0..4 {
         assert_eq!(bench.told("q").await, "late");
     }

@@ -161,7 +161,7 @@ fn degradation_says_what_stands_in_for_workers_and_when() {
             echo stands in with at most 256 tokens and without passages, if the first comes within 10000 ms.
             A message stands in: The service is temporarily unavailable.
             dying: of at least 20 requests in 60 s, a share of 0.5 that fails makes `reduced` answer first, until for 30 s it is below 0.5 of that.
-            slow: of at least 20 requests in 60 s, a share of 0.5 that fails or a 95th percentile of 900 ms to the first token makes `message` answer first, until for 30 s it is below 0.5 of that."#]],
+            slow: of at least 20 requests in 60 s, a share of 0.5 that fails or a 95th percentile of 900 ms to the first token of streams makes `message` answer first, until for 30 s it is below 0.5 of that."#]],
     );
     part(
         "[degradation]\nchain = [\"reduced\"]\n[degradation.reduced]\nworkers = [\"echo\"]\n",

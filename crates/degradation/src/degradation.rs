@@ -7,7 +7,7 @@ use crate::{
     rule::{Heard, Watch},
 };
 use orchestrator_core::{Degraded, Fingerprint, Request, Reuse};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -75,12 +75,12 @@ impl Degradation {
 
     /// All episodes that are remembered, the latest begun first.
     pub fn episodes(&self, now: Instant) -> Vec<Episode> {
-        self.state.lock().episodes.all(now)
+        self.settled(now).episodes.all(now)
     }
 
     /// How each rule stands for each route.
     pub fn standings(&self, now: Instant) -> Vec<Standing> {
-        let state = self.state.lock();
+        let state = self.settled(now);
         let of = |(route, watch): (&Arc<str>, &Watch)| {
             let (failure_rate, slow_rate) = watch.rates(now);
             Standing {
@@ -166,7 +166,14 @@ impl Degradation {
         }
     }
 
-    /// Ends the episodes of those rules that hold no more.
+    /// The state after the ends of all rules that hold no more, so that whoever looks sees them without traffic, too.
+    fn settled(&self, now: Instant) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        (0..self.routes.len()).for_each(|route| self.settle(&mut state, route, now));
+        state
+    }
+
+    /// Ends the episodes of those rules of a route that hold no more.
     fn settle(&self, state: &mut State, route: usize, now: Instant) {
         let State { watches, episodes, .. } = state;
         let Some(name) = self.routes.get(route) else { return };

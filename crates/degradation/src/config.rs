@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// The part of a cache's bytes that one answer may take: so that a few long ones do not displace all others.
+const PARTS: usize = 16;
+
 /// What answers when no worker of a route can. Without a chain that is a clear 503.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -49,7 +52,8 @@ pub struct CacheConfig {
     /// Answers that are kept; the one used longest ago goes first.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_entries: usize,
-    /// Bytes that all of them may take; one that takes more than a sixteenth of it is not kept.
+    /// Bytes that all of them may take, with those that are still heard, which leave them half of it. One that takes more than
+    /// a sixteenth of it is not kept.
     #[schemars(range(min = 65_536, max = 1_099_511_627_776_u64))]
     pub max_bytes: usize,
 }
@@ -141,6 +145,11 @@ impl Step {
 // === impl CacheConfig ===
 
 impl CacheConfig {
+    /// The bytes that one answer may take.
+    pub(crate) fn most(&self) -> usize {
+        self.max_bytes.div_ceil(PARTS)
+    }
+
     pub(crate) fn fresh(&self) -> Duration {
         Duration::from_secs(self.fresh_s)
     }

@@ -101,7 +101,7 @@ impl Degradation {
         self.state.lock().total
     }
 
-    /// Answers that are kept, and their bytes.
+    /// Answers that are kept, and the bytes that they and those that are still heard take.
     pub fn kept(&self) -> (usize, usize) {
         self.cache.lock().size()
     }
@@ -111,14 +111,21 @@ impl Degradation {
         self.cache.lock().find(&what, now)
     }
 
-    /// Keeps an answer.
-    pub(crate) fn keep(&self, what: Fingerprint, kept: Kept) {
-        self.cache.lock().keep(what, kept);
+    /// Keeps an answer for which so many bytes were set apart.
+    pub(crate) fn keep(&self, what: Fingerprint, kept: Kept, apart: usize) {
+        let mut cache = self.cache.lock();
+        cache.take_back(apart);
+        cache.keep(what, kept);
     }
 
-    /// The bytes of an answer that may be kept.
-    pub(crate) fn most_kept(&self) -> usize {
-        self.cache.lock().most()
+    /// Sets bytes apart for an answer that is not whole yet, if there is room.
+    pub(crate) fn set_apart(&self, bytes: usize) -> bool {
+        self.cache.lock().set_apart(bytes)
+    }
+
+    /// Takes bytes back that were set apart.
+    pub(crate) fn take_back(&self, bytes: usize) {
+        self.cache.lock().take_back(bytes);
     }
 
     pub(crate) fn route(&self, request: &Request) -> Option<usize> {

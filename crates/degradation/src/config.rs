@@ -67,7 +67,8 @@ pub struct ReducedConfig {
     /// The most tokens of an answer.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_tokens: u64,
-    /// Milliseconds that they have for their first token.
+    /// Milliseconds that they have for their first token, or for the whole of an answer that is not streamed. Less than
+    /// `server.keepalive_ms`, so that the next step is still told in a header.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub patience_ms: u64,
 }
@@ -178,7 +179,7 @@ impl Default for ReducedConfig {
         ReducedConfig {
             workers: Vec::new(),
             max_tokens: 256,
-            patience_ms: 10_000,
+            patience_ms: 8_000,
         }
     }
 }

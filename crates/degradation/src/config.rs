@@ -46,7 +46,7 @@ pub struct CacheConfig {
     /// Seconds for which an answer counts as fresh.
     #[schemars(range(min = 1, max = 2_592_000))]
     pub fresh_s: u64,
-    /// Seconds for which it may be given though it is stale; 0 gives no stale ones.
+    /// The age in seconds up to which it may be given though it is stale, more than `fresh_s`; 0 gives no stale ones.
     #[schemars(range(min = 0, max = 2_592_000))]
     pub stale_s: u64,
     /// Answers that are kept; the one used longest ago goes first.

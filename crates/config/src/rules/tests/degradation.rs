@@ -73,10 +73,14 @@ fn stale_answers_are_older_than_fresh_ones_if_there_are_any() {
         format!("[degradation]\nchain = [\"cache\"]\n[degradation.cache]\nfresh_s = 60\nstale_s = {stale_s}\n")
     };
     says(
-        &cache(59),
-        &expect!["error degradation.cache.fresh_s: 60 is more than `stale_s`, which is 59"],
+        &cache(1),
+        &expect!["error degradation.cache.fresh_s: no answer is given as a stale one, since `stale_s` is 1"],
     );
-    says(&cache(60), &expect![[""]]);
+    says(
+        &cache(60),
+        &expect!["error degradation.cache.fresh_s: no answer is given as a stale one, since `stale_s` is 60"],
+    );
+    says(&cache(61), &expect![[""]]);
     says(&cache(0), &expect![[""]]);
 }
 

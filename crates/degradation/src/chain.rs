@@ -161,7 +161,7 @@ impl fmt::Debug for Chain {
 
 /// Whether the workers could not answer, rather than that there is nothing to answer or nobody to hear it.
 fn is_no_answer(failure: &Failure) -> bool {
-    failure.code().blame() == Blame::Upstream || matches!(failure.code(), Code::BreakerOpen | Code::Overloaded)
+    failure.code().blame() == Blame::Upstream || failure.code() == Code::BreakerOpen
 }
 
 /// The prompt of a request for less: without passages, and for at most `most` tokens.

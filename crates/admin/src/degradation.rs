@@ -27,7 +27,7 @@ struct Rule {
     since: Option<String>,
     /// Of the requests that the rule counts.
     failure_rate: f64,
-    /// Of the requests that the rule counts: those over `latency_p95_ms`.
+    /// Of the streams that the rule counts: those over `latency_p95_ms`; 0 where it sets none.
     slow_rate: f64,
 }
 

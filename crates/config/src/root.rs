@@ -109,16 +109,16 @@ impl Config {
         }
     }
 
-    /// The routes; where the document has none, one for every model to the worker of the stage. That of the reduced mode,
-    /// which no request asks for, is the last.
+    /// The routes; where the document has none that requests take, the first is one for every model to the worker of the
+    /// stage. That of the reduced mode, which no request asks for, is the last if it is not declared.
     pub fn routes(&self) -> IndexMap<String, RouteConfig> {
         let mut routes = self.routes.clone();
-        if routes.is_empty() {
+        if self.implies_a_route() {
             let all = RouteConfig {
                 primary: vec![self.pipeline.stages.inference.worker.clone()],
                 ..RouteConfig::default()
             };
-            routes.insert("default".to_owned(), all);
+            routes.shift_insert(0, "default".to_owned(), all);
         }
         if self.degradation.has(Step::Reduced) {
             let reduced = RouteConfig {
@@ -129,6 +129,16 @@ impl Config {
             routes.entry(Step::Reduced.as_str().to_owned()).or_insert(reduced);
         }
         routes
+    }
+
+    /// Whether the document has no route that requests take.
+    pub(crate) fn implies_a_route(&self) -> bool {
+        self.routes.keys().all(|name| self.is_reduced(name))
+    }
+
+    /// Whether the route of this name is that of the reduced mode.
+    pub(crate) fn is_reduced(&self, route: &str) -> bool {
+        route == Step::Reduced.as_str() && self.degradation.has(Step::Reduced)
     }
 
     /// The worker of this name: a section of the document, or a provider with its usual environment variables.

@@ -6,15 +6,14 @@ use orchestrator_core::{Chunk, Degraded, Fingerprint, Head};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// The part of all bytes that one answer may take: so that a few long ones do not displace all others.
-const PARTS: usize = 16;
-
-/// Answers by what was asked, the ones used longest ago first to go.
+/// Answers by what was asked, the ones used longest ago first to go. Those that are still heard take of the same bytes.
 #[derive(Debug)]
 pub(crate) struct Cache {
     config: CacheConfig,
     answers: LruCache<Fingerprint, Kept>,
     bytes: usize,
+    /// Bytes that are set apart for answers that are not whole yet.
+    apart: usize,
 }
 
 /// An answer of a worker, whole, in memory of its own.
@@ -35,27 +34,36 @@ impl Cache {
             config,
             answers: LruCache::unbounded(),
             bytes: 0,
+            apart: 0,
         }
     }
 
-    /// The bytes that one answer may take.
-    pub(crate) fn most(&self) -> usize {
-        self.config.max_bytes.div_ceil(PARTS)
+    /// Sets bytes apart for an answer that is not whole yet, if that leaves half of all to those that are.
+    pub(crate) fn set_apart(&mut self, bytes: usize) -> bool {
+        let apart = self.apart.saturating_add(bytes);
+        let has_room = apart <= self.config.max_bytes.div_ceil(2);
+        if has_room {
+            self.apart = apart;
+            self.make_room();
+        }
+        has_room
+    }
+
+    /// Takes bytes back that were set apart.
+    pub(crate) fn take_back(&mut self, bytes: usize) {
+        self.apart = self.apart.saturating_sub(bytes);
     }
 
     /// Keeps an answer, instead of an older one to the same question.
     pub(crate) fn keep(&mut self, what: Fingerprint, kept: Kept) {
-        if kept.bytes > self.most() {
+        if kept.bytes > self.config.most() {
             return;
         }
         self.bytes = self.bytes.saturating_add(kept.bytes);
         if let Some((_, gone)) = self.answers.push(what, kept) {
             self.bytes = self.bytes.saturating_sub(gone.bytes);
         }
-        while self.bytes > self.config.max_bytes || self.answers.len() > self.config.max_entries {
-            let gone = self.answers.pop_lru().map_or(self.bytes, |(_, gone)| gone.bytes);
-            self.bytes = self.bytes.saturating_sub(gone);
-        }
+        self.make_room();
     }
 
     /// The answer to this question, if it is young enough.
@@ -74,9 +82,18 @@ impl Cache {
         Some((kept.clone(), degraded))
     }
 
-    /// Answers that are kept, and their bytes.
+    /// Answers that are kept, and the bytes that they and those that are not whole yet take.
     pub(crate) fn size(&self) -> (usize, usize) {
-        (self.answers.len(), self.bytes)
+        (self.answers.len(), self.bytes.saturating_add(self.apart))
+    }
+
+    fn make_room(&mut self) {
+        while self.size().1 > self.config.max_bytes || self.answers.len() > self.config.max_entries {
+            let Some((_, gone)) = self.answers.pop_lru() else {
+                return;
+            };
+            self.bytes = self.bytes.saturating_sub(gone.bytes);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! first that can answers it, marked as degraded. While a rule holds its step is tried before the workers. Nothing stands in
 //! once a worker has come to its first token.
 
-use crate::{Cause, Degradation, Step, record::record};
+use crate::{Cause, Degradation, Step, record::record, rule::Heard};
 use async_trait::async_trait;
 use futures_util::{StreamExt, future::ready, stream};
 use orchestrator_core::{
@@ -36,11 +36,14 @@ impl Chain {
     async fn ask(&self, route: usize, cx: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
         let began = Instant::now();
         let called = self.live.call(cx, prompt).await;
-        match &called {
-            Ok(_) => self.shared.heard(route, Some(began.elapsed()), Instant::now()),
-            Err(failure) if is_no_answer(failure) => self.shared.heard(route, None, Instant::now()),
-            Err(_) => {}
-        }
+        let now = Instant::now();
+        let heard = match &called {
+            Ok(_) if prompt.request.stream => Heard::FirstToken(now.saturating_duration_since(began)),
+            Ok(_) => Heard::Whole,
+            Err(failure) if is_no_answer(failure) => Heard::Failed,
+            Err(_) => return called,
+        };
+        self.shared.heard(route, heard, now);
         called
     }
 
@@ -158,7 +161,7 @@ impl fmt::Debug for Chain {
 
 /// Whether the workers could not answer, rather than that there is nothing to answer or nobody to hear it.
 fn is_no_answer(failure: &Failure) -> bool {
-    failure.code().blame() == Blame::Upstream || matches!(failure.code(), Code::BreakerOpen | Code::Overloaded)
+    failure.code().blame() == Blame::Upstream || failure.code() == Code::BreakerOpen
 }
 
 /// The prompt of a request for less: without passages, and for at most `most` tokens.

@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// The part of a cache's bytes that one answer may take: so that a few long ones do not displace all others.
+const PARTS: usize = 16;
+
 /// What answers when no worker of a route can. Without a chain that is a clear 503.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -43,13 +46,14 @@ pub struct CacheConfig {
     /// Seconds for which an answer counts as fresh.
     #[schemars(range(min = 1, max = 2_592_000))]
     pub fresh_s: u64,
-    /// Seconds for which it may be given though it is stale; 0 gives no stale ones.
+    /// The age in seconds up to which it may be given though it is stale, more than `fresh_s`; 0 gives no stale ones.
     #[schemars(range(min = 0, max = 2_592_000))]
     pub stale_s: u64,
     /// Answers that are kept; the one used longest ago goes first.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_entries: usize,
-    /// Bytes that all of them may take; one that takes more than a sixteenth of it is not kept.
+    /// Bytes that all of them may take, with those that are still heard, which leave them half of it. One that takes more than
+    /// a sixteenth of it is not kept.
     #[schemars(range(min = 65_536, max = 1_099_511_627_776_u64))]
     pub max_bytes: usize,
 }
@@ -63,7 +67,8 @@ pub struct ReducedConfig {
     /// The most tokens of an answer.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_tokens: u64,
-    /// Milliseconds that they have for their first token.
+    /// Milliseconds that they have for their first token, or for the whole of an answer that is not streamed. Less than
+    /// `server.keepalive_ms`, so that the next step is still told in a header.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub patience_ms: u64,
 }
@@ -80,8 +85,8 @@ pub struct RuleConfig {
     /// The part of requests that fail from which on the rule holds; 0 asks nothing of it.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub failure_rate: f64,
-    /// The time to the first token, in milliseconds, of the slowest twentieth of requests from which on the rule holds; 0 asks
-    /// nothing of it.
+    /// The time to the first token, in milliseconds, of the slowest twentieth of streams from which on the rule holds; 0 asks
+    /// nothing of it. Answers that come as a whole do not tell it.
     #[schemars(range(min = 0, max = 3_600_000))]
     pub latency_p95_ms: u64,
     /// The part of its thresholds below which all is well again.
@@ -90,7 +95,7 @@ pub struct RuleConfig {
     /// Seconds over which requests are counted.
     #[schemars(range(min = 1, max = 3_600))]
     pub window_s: u64,
-    /// Requests within the window that say something.
+    /// Requests within the window that say something; of streams, where their time is asked for.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub min_requests: u64,
     /// Seconds for which all must be well before the rule ends. Once a second a request goes to the workers to find out.
@@ -141,6 +146,11 @@ impl Step {
 // === impl CacheConfig ===
 
 impl CacheConfig {
+    /// The bytes that one answer may take.
+    pub(crate) fn most(&self) -> usize {
+        self.max_bytes.div_ceil(PARTS)
+    }
+
     pub(crate) fn fresh(&self) -> Duration {
         Duration::from_secs(self.fresh_s)
     }
@@ -169,7 +179,7 @@ impl Default for ReducedConfig {
         ReducedConfig {
             workers: Vec::new(),
             max_tokens: 256,
-            patience_ms: 10_000,
+            patience_ms: 8_000,
         }
     }
 }

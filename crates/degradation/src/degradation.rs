@@ -4,10 +4,10 @@ use crate::{
     Cause, Config, Episode, Metrics, RuleConfig, Step, Touched,
     cache::{Cache, Kept},
     episode::Episodes,
-    rule::Watch,
+    rule::{Heard, Watch},
 };
 use orchestrator_core::{Degraded, Fingerprint, Request, Reuse};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -42,7 +42,7 @@ pub struct Standing {
     pub since: Option<Instant>,
     /// The part of requests that failed lately.
     pub failure_rate: f64,
-    /// The part of requests whose first token took longer than the rule allows, lately.
+    /// The part of streams whose first token took longer than the rule allows, lately; 0 where it allows any.
     pub slow_rate: f64,
 }
 
@@ -75,12 +75,12 @@ impl Degradation {
 
     /// All episodes that are remembered, the latest begun first.
     pub fn episodes(&self, now: Instant) -> Vec<Episode> {
-        self.state.lock().episodes.all(now)
+        self.settled(now).episodes.all(now)
     }
 
     /// How each rule stands for each route.
     pub fn standings(&self, now: Instant) -> Vec<Standing> {
-        let state = self.state.lock();
+        let state = self.settled(now);
         let of = |(route, watch): (&Arc<str>, &Watch)| {
             let (failure_rate, slow_rate) = watch.rates(now);
             Standing {
@@ -101,7 +101,7 @@ impl Degradation {
         self.state.lock().total
     }
 
-    /// Answers that are kept, and their bytes.
+    /// Answers that are kept, and the bytes that they and those that are still heard take.
     pub fn kept(&self) -> (usize, usize) {
         self.cache.lock().size()
     }
@@ -111,14 +111,21 @@ impl Degradation {
         self.cache.lock().find(&what, now)
     }
 
-    /// Keeps an answer.
-    pub(crate) fn keep(&self, what: Fingerprint, kept: Kept) {
-        self.cache.lock().keep(what, kept);
+    /// Keeps an answer for which so many bytes were set apart.
+    pub(crate) fn keep(&self, what: Fingerprint, kept: Kept, apart: usize) {
+        let mut cache = self.cache.lock();
+        cache.take_back(apart);
+        cache.keep(what, kept);
     }
 
-    /// The bytes of an answer that may be kept.
-    pub(crate) fn most_kept(&self) -> usize {
-        self.cache.lock().most()
+    /// Sets bytes apart for an answer that is not whole yet, if there is room.
+    pub(crate) fn set_apart(&self, bytes: usize) -> bool {
+        self.cache.lock().set_apart(bytes)
+    }
+
+    /// Takes bytes back that were set apart.
+    pub(crate) fn take_back(&self, bytes: usize) {
+        self.cache.lock().take_back(bytes);
     }
 
     pub(crate) fn route(&self, request: &Request) -> Option<usize> {
@@ -138,8 +145,8 @@ impl Degradation {
         (!watch.may_probe(now)).then_some(rule)
     }
 
-    /// The workers of a route have come to a first token after so long, or `None`: they could not.
-    pub(crate) fn heard(&self, route: usize, first_token: Option<Duration>, now: Instant) {
+    /// The workers of a route are done with a request.
+    pub(crate) fn heard(&self, route: usize, heard: Heard, now: Instant) {
         let Some(name) = self.routes.get(route).filter(|_| !self.config.rules.is_empty()) else {
             return;
         };
@@ -147,7 +154,7 @@ impl Degradation {
         self.settle(&mut state, route, now);
         let State { watches, episodes, .. } = &mut *state;
         for watch in watches.get_mut(route).into_iter().flatten() {
-            if watch.heard(first_token, now) {
+            if watch.heard(heard, now) {
                 let (rule, mode) = (watch.rule().name.as_str(), watch.rule().mode.as_str());
                 tracing::warn!(route = &**name, rule, mode, "a rule of degradation holds");
                 episodes.begin(name, rule.into(), now);
@@ -166,7 +173,14 @@ impl Degradation {
         }
     }
 
-    /// Ends the episodes of those rules that hold no more.
+    /// The state after the ends of all rules that hold no more, so that whoever looks sees them without traffic, too.
+    fn settled(&self, now: Instant) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        (0..self.routes.len()).for_each(|route| self.settle(&mut state, route, now));
+        state
+    }
+
+    /// Ends the episodes of those rules of a route that hold no more.
     fn settle(&self, state: &mut State, route: usize, now: Instant) {
         let State { watches, episodes, .. } = state;
         let Some(name) = self.routes.get(route) else { return };

@@ -78,9 +78,10 @@ pub(crate) fn waiting() -> (Cx, orchestrator_core::Answer) {
     cx(Instant::now() + Duration::from_secs(600))
 }
 
-/// A prompt whose answer equal ones may share.
+/// A prompt for a stream whose answer equal ones may share.
 pub(crate) fn asking(text: &str) -> Prompt {
     let mut prompt = prompt(text);
+    prompt.request.stream = true;
     prompt.request.fingerprint = Some(what(text));
     prompt
 }

@@ -52,7 +52,10 @@ impl Metrics {
                     "orchestrator_degradation_cache_entries",
                     "Answers that are kept for the time when workers cannot give them",
                 )?,
-                bytes: IntGauge::new("orchestrator_degradation_cache_bytes", "Bytes that kept answers take")?,
+                bytes: IntGauge::new(
+                    "orchestrator_degradation_cache_bytes",
+                    "Bytes that kept answers take, with those that are still heard",
+                )?,
                 shared: Arc::default(),
             },
         };

@@ -35,12 +35,25 @@ enum Phase {
     },
 }
 
+/// What the workers made of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// They could not answer it.
+    Failed,
+    /// They came to its first token after so long.
+    FirstToken(Duration),
+    /// They answered it as a whole, which does not say when they came to its first token.
+    Whole,
+}
+
 /// What requests came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     requests: u64,
     failed: u64,
-    /// With a first token that took too long.
+    /// With a first token that a threshold asks for.
+    timed: u64,
+    /// Those of them whose first token took too long.
     slow: u64,
 }
 
@@ -85,10 +98,10 @@ impl Watch {
         }
     }
 
-    /// The workers answered a request after so long, or `None`: they could not. Returns whether the rule begins to hold.
-    /// Whoever calls it has called `settle` before.
-    pub(crate) fn heard(&mut self, first_token: Option<Duration>, now: Instant) -> bool {
-        let counts = self.counts(first_token);
+    /// The workers are done with a request. Returns whether the rule begins to hold. Whoever calls it has called `settle`
+    /// before.
+    pub(crate) fn heard(&mut self, heard: Heard, now: Instant) -> bool {
+        let counts = self.counts(heard);
         let (hold, part) = (self.hold(), self.part());
         match &mut self.phase {
             Phase::Holding { period, .. } => {
@@ -115,15 +128,13 @@ impl Watch {
         }
     }
 
-    /// The part of requests that failed and the part that were slow, lately.
+    /// The part of requests that failed, and the part of first tokens that were slow, lately.
     pub(crate) fn rates(&self, now: Instant) -> (f64, f64) {
-        let sum = self.sum(now);
-        (sum.rate(sum.failed), sum.rate(sum.slow))
+        self.sum(now).rates()
     }
 
     fn begin(&mut self, now: Instant) -> bool {
-        let sum = self.sum(now);
-        let begins = sum.requests >= self.config.min_requests && self.reaches(&sum, 1.0);
+        let begins = self.reaches(&self.sum(now), 1.0, self.config.min_requests);
         if begins {
             self.phase = Phase::Holding {
                 since: now,
@@ -134,11 +145,12 @@ impl Watch {
         begins
     }
 
-    /// Whether a part of its thresholds is reached.
-    fn reaches(&self, sum: &Counts, part: f64) -> bool {
+    /// Whether a part of one of its thresholds is reached by no fewer than so many.
+    fn reaches(&self, sum: &Counts, part: f64, least: u64) -> bool {
+        let (failed, slow) = sum.rates();
         let reached = |rate: f64, threshold: f64| rate > 0.0 && rate >= threshold * part;
-        let fails = self.config.failure_rate > 0.0 && reached(sum.rate(sum.failed), self.config.failure_rate);
-        fails || self.config.latency_p95_ms > 0 && reached(sum.rate(sum.slow), SLOWEST)
+        let fails = self.config.failure_rate > 0.0 && reached(failed, self.config.failure_rate);
+        fails && sum.requests >= least || reached(slow, SLOWEST) && sum.timed >= least
     }
 
     /// When it ends if nothing more is heard; `None` while it does not hold.
@@ -150,7 +162,7 @@ impl Watch {
             return None;
         };
         // Nothing at all was well, too.
-        let periods = if self.reaches(sum, self.config.recovered_at) {
+        let periods = if self.reaches(sum, self.config.recovered_at, 0) {
             2
         } else {
             1
@@ -175,11 +187,16 @@ impl Watch {
         sum
     }
 
-    fn counts(&self, first_token: Option<Duration>) -> Counts {
+    fn counts(&self, heard: Heard) -> Counts {
         let slow = Duration::from_millis(self.config.latency_p95_ms);
+        let first_token = match heard {
+            Heard::FirstToken(took) if !slow.is_zero() => Some(took),
+            _ => None,
+        };
         Counts {
             requests: 1,
-            failed: first_token.is_none().into(),
+            failed: (heard == Heard::Failed).into(),
+            timed: first_token.is_some().into(),
             slow: first_token.is_some_and(|took| took >= slow).into(),
         }
     }
@@ -199,15 +216,21 @@ impl Counts {
     fn add(&mut self, more: Counts) {
         self.requests = self.requests.saturating_add(more.requests);
         self.failed = self.failed.saturating_add(more.failed);
+        self.timed = self.timed.saturating_add(more.timed);
         self.slow = self.slow.saturating_add(more.slow);
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "a rate need not be exact")]
-    fn rate(&self, of_them: u64) -> f64 {
-        match self.requests {
-            0 => 0.0,
-            all => of_them as f64 / all as f64,
-        }
+    /// The part of requests that failed, and the part of first tokens that were slow.
+    fn rates(&self) -> (f64, f64) {
+        (rate(self.failed, self.requests), rate(self.slow, self.timed))
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a rate need not be exact")]
+fn rate(of_them: u64, all: u64) -> f64 {
+    match all {
+        0 => 0.0,
+        _ => of_them as f64 / all as f64,
     }
 }
 

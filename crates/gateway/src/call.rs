@@ -32,7 +32,7 @@ const CACHE: HeaderName = HeaderName::from_static("x-orchestrator-cache");
 const WORKER: HeaderName = HeaderName::from_static("x-orchestrator-worker");
 const MODEL: HeaderName = HeaderName::from_static("x-orchestrator-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-orchestrator-attempts");
-const DEGRADED: HeaderName = HeaderName::from_static("x-orchestrator-degraded");
+pub(crate) const DEGRADED: HeaderName = HeaderName::from_static("x-orchestrator-degraded");
 const SOURCES: HeaderName = HeaderName::from_static("x-orchestrator-sources");
 
 /// A request as it comes to the door: its names, and from where.

@@ -1,11 +1,12 @@
 //! An answer as server-sent events: all chunks that have arrived leave in one write.
 //!
 //! Early failures keep their real status, because the head is held until the first token or the first keepalive,
-//! whichever comes first. A failure after that is an event of its own, and no `[DONE]` follows it.
+//! whichever comes first. A failure after that is an event of its own, and no `[DONE]` follows it; what stands in for the
+//! workers is then said in a comment before the first event.
 
 use crate::{
     body::{Body, HEADERS, Reply},
-    call::Call,
+    call::{Call, DEGRADED},
     fault::Fault,
     life::Stage,
 };
@@ -30,12 +31,17 @@ const POLLS: usize = 64;
 /// Bytes that frame an event.
 const FRAME: usize = b"data: \n\n".len();
 
+/// The comment that is a sign of life.
+const PING: &str = "ping";
+
 /// The events of one answer.
 pub(crate) struct Events {
     call: Call,
     answer: Answer,
     writer: EventWriter,
     head: Option<Arc<Head>>,
+    /// The status left before the head was known.
+    is_late: bool,
     out: BytesMut,
     over: bool,
     keepalive: Duration,
@@ -67,6 +73,7 @@ pub(crate) async fn stream(mut call: Call, mut answer: Answer, include_usage: bo
         answer,
         writer,
         head: None,
+        is_late: first.is_none(),
         out,
         over: false,
         keepalive,
@@ -75,7 +82,7 @@ pub(crate) async fn stream(mut call: Call, mut answer: Answer, include_usage: bo
     };
     match first {
         Some(chunks) => events.write(&chunks),
-        None => sse::comment(&mut events.out),
+        None => sse::comment(&mut events.out, PING),
     }
     let mut reply = Response::new(());
     reply.headers_mut().reserve(HEADERS);
@@ -110,7 +117,7 @@ impl Events {
             if self.poll_silence(cx).is_pending() {
                 return Poll::Pending;
             }
-            sse::comment(&mut self.out);
+            sse::comment(&mut self.out, PING);
         }
         self.silent = Instant::now();
         Poll::Ready(Some(self.out.split().freeze()))
@@ -138,7 +145,7 @@ impl Events {
 
     fn write(&mut self, chunks: &Chunks) {
         if self.head.is_none() {
-            self.head = self.answer.head();
+            self.meet();
             self.call.first_token(self.head.clone());
         }
         let Some(head) = &self.head else { return };
@@ -151,12 +158,23 @@ impl Events {
         }
     }
 
+    /// Asks for the head, and says what stands in for the workers if that is not in the headers.
+    fn meet(&mut self) {
+        self.head = self.answer.head();
+        let degraded = self.head.as_ref().and_then(|head| head.degraded_name());
+        if let Some(degraded) = degraded.filter(|_| self.is_late) {
+            sse::comment(&mut self.out, &format!("{DEGRADED}: {degraded}"));
+        }
+    }
+
     fn finish(&mut self) {
         self.over = true;
         let end = self.answer.end();
-        // The head of an answer that said nothing has not been asked for yet.
-        let head = self.head.take().or_else(|| self.answer.head());
-        if let (Some(head), Some(end)) = (&head, &end) {
+        if self.head.is_none() {
+            // That of an answer that said nothing.
+            self.meet();
+        }
+        if let (Some(head), Some(end)) = (&self.head, &end) {
             self.writer
                 .end(head, end, &mut |json: &[u8]| sse::data(&mut self.out, json));
         }

@@ -24,7 +24,7 @@ pub use config::{ALL, Config, RetrieverFaults, WorkerFaults};
 pub use metrics::{Fault, Metrics};
 pub use model::Patience;
 pub use order::Order;
-pub use run::Settings;
+pub use run::{RETRIEVER, Settings};
 pub use switch::{Force, Switch};
 
 #[cfg(test)]

@@ -17,9 +17,11 @@ pub fn data(out: &mut BytesMut, payload: &[u8]) {
     out.extend_from_slice(b"\n");
 }
 
-/// Appends a comment that readers skip: a sign of life.
-pub fn comment(out: &mut BytesMut) {
-    out.extend_from_slice(b": ping\n\n");
+/// Appends a comment that readers skip. `text` has no line breaks.
+pub fn comment(out: &mut BytesMut, text: &str) {
+    for part in [": ", text, "\n\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// Appends the event that ends a stream of OpenAI's well. It does not follow an error.

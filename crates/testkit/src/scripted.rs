@@ -142,7 +142,7 @@ impl orchestrator_core::Model for Model {
         let head = Head {
             worker: "scripted".into(),
             tier: Tier::Primary,
-            degraded: None,
+            degraded: call.degraded,
             id: format!("scripted-{nth}").into(),
             model: prompt.request.model.clone(),
             created: 0,

@@ -118,6 +118,25 @@ async fn the_chain_its_rules_and_its_episodes_are_shown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rule_that_holds_no_more_has_an_episode_that_ended() {
+    let bench = bench();
+    for _ in 0..3 {
+        fail(&bench).await;
+    }
+    advance(Duration::from_secs(300)).await;
+    let shown: serde_json::Value = serde_json::from_str(&bench.get("degradation")).unwrap();
+    let (rule, episode) = (&shown["rules"][0], &shown["episodes"][1]);
+    assert_eq!(
+        (&rule["holds"], &episode["cause"]),
+        (&false.into(), &"rule many failures".into())
+    );
+    assert_eq!(
+        (&episode["ended"], &episode["duration_ms"]),
+        (&"2026-01-01T00:00:30.000Z".into(), &30_000.into())
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_counted_is_shown_and_looking_counts_nothing() {
     let bench = bench();
     fail(&bench).await;

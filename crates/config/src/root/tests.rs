@@ -22,6 +22,30 @@ fn without_a_document_the_echo_answers() {
 }
 
 #[test]
+fn a_route_of_the_reduced_mode_alone_leaves_one_for_requests() {
+    let mut config = Config::dev();
+    let reduced = RouteConfig {
+        models: Vec::new(),
+        primary: vec!["ollama".to_owned()],
+        ..RouteConfig::default()
+    };
+    config.routes.insert("reduced".to_owned(), reduced.clone());
+    assert_eq!(
+        config.routes().keys().collect::<Vec<_>>(),
+        ["reduced"],
+        "a route like any"
+    );
+    config.degradation.chain.push(Step::Reduced);
+    let routes = config.routes();
+    assert_eq!(routes.keys().collect::<Vec<_>>(), ["default", "reduced"]);
+    assert_eq!(
+        (&routes["default"].primary[0], &routes["reduced"]),
+        (&"echo".to_owned(), &reduced)
+    );
+    assert_eq!(config.in_full().in_full(), config.in_full());
+}
+
+#[test]
 fn workers_in_use_are_those_that_routes_name_each_once_in_their_order() {
     let mut config = Config::dev();
     let route = |primary: &[&str], backup: &[&str]| RouteConfig {

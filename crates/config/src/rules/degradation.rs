@@ -44,9 +44,13 @@ impl Rules<'_> {
             let idle = Finding::error(&path, "the step `cache` keeps nothing while deduplication is off");
             self.say(idle.help("take the step out, or set `enabled = true` in `[pipeline.deduplication]`"));
         }
-        if cache.stale_s > 0 {
-            let table = Path::of(TABLE).key("cache");
-            self.order(&table, ("fresh_s", cache.fresh_s), ("stale_s", cache.stale_s));
+        if (1..=cache.fresh_s).contains(&cache.stale_s) {
+            let path = Path::of(TABLE).key("cache").key("fresh_s");
+            let never = format!(
+                "no answer is given as a stale one, since `stale_s` is {}",
+                cache.stale_s
+            );
+            self.say(Finding::error(&path, never).help("make `stale_s` more than `fresh_s`, or 0"));
         }
     }
 

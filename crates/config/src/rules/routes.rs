@@ -2,16 +2,26 @@
 
 use super::{Rules, workers::USED};
 use crate::{Finding, path::Path};
-use orchestrator_degradation::Step;
 use orchestrator_routing::{Fit, RouteConfig};
 
 // === impl Rules ===
 
 impl Rules<'_> {
     pub(super) fn routes(&mut self) {
-        if self.config.routes.is_empty() {
-            return self.named(&self.config.pipeline.stages.inference.worker, &Path::of(USED));
+        if self.config.implies_a_route() {
+            self.named(&self.config.pipeline.stages.inference.worker, &Path::of(USED));
+        } else {
+            self.usual_worker();
+            self.usual_model();
         }
+        for (name, route) in &self.config.routes {
+            self.route(name, route);
+        }
+        self.ambiguous();
+    }
+
+    /// The worker of the stage is for a document without routes.
+    fn usual_worker(&mut self) {
         let stated = &self.config.pipeline.stages.inference.worker;
         let is_idle = !self.config.workers_in_use().contains_key(stated);
         if is_idle && self.document.value(&Path::of(USED)).is_some() {
@@ -21,11 +31,6 @@ impl Rules<'_> {
             );
             self.say(idle.help("name it in a route, or take it out"));
         }
-        self.usual_model();
-        for (name, route) in &self.config.routes {
-            self.route(&Path::of("routes").key(name), route);
-        }
-        self.ambiguous();
     }
 
     /// The model for requests that name none must be one that a route serves.
@@ -46,10 +51,9 @@ impl Rules<'_> {
         }
     }
 
-    fn route(&mut self, path: &Path, route: &RouteConfig) {
-        let reduced = Step::Reduced.as_str();
-        let is_reduced = self.config.degradation.has(Step::Reduced) && *path == Path::of("routes").key(reduced);
-        if route.models.is_empty() && !is_reduced {
+    fn route(&mut self, name: &str, route: &RouteConfig) {
+        let path = &Path::of("routes").key(name);
+        if route.models.is_empty() && !self.config.is_reduced(name) {
             let idle = Finding::error(&path.key("models"), "no request takes the route");
             self.say(idle.help("name a model, or `*` for all"));
         }

@@ -4,6 +4,7 @@ use super::Rules;
 use crate::{Finding, path::Path, shape::listed};
 use orchestrator_core::{Env, Secret, near};
 use orchestrator_inference::{Error, Metrics, ProviderName, Resilience, WorkerConfig, WorkerSpec};
+use orchestrator_resilience::chaos::RETRIEVER;
 
 pub(super) const USED: &str = "pipeline.stages.inference.worker";
 
@@ -57,6 +58,13 @@ impl Rules<'_> {
                 "a worker cannot be called this: headers and metrics carry its name",
             );
             self.say(odd.allowed("1 to 64 of the characters a-z, A-Z, 0-9, `.`, `_`, `-`, `/` and `:`"));
+        }
+        if name == RETRIEVER {
+            let taken = Finding::error(
+                path,
+                "a worker cannot be called this: faults of searches are told by this name",
+            );
+            self.say(taken.help("give it another name"));
         }
         if worker.delay_ms > 0 && worker.provider != ProviderName::Echo {
             let idle = Finding::warning(&path.key("delay_ms"), "nothing reads this: only `echo` pauses");

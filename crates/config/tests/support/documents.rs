@@ -196,6 +196,10 @@ fn degradation(table: &mut Table, keeps: bool) {
         if integer(cache, "fresh_s") == Some(0) {
             cache.insert("fresh_s".into(), 1.into());
         }
+        let fresh = integer(cache, "fresh_s");
+        if fresh.is_some() && fresh >= integer(cache, "stale_s") {
+            cache.insert("stale_s".into(), 0.into());
+        }
     });
     let Some(first) = seen.first() else {
         table.remove("rules");

@@ -85,36 +85,82 @@ async fn a_long_answer_does_not_displace_all_others() {
     assert!(cache.find(&what("c"), now).is_none());
 }
 
+#[tokio::test(start_paused = true)]
+async fn answers_that_are_still_heard_leave_half_of_the_room_to_those_that_are_kept() {
+    let mut cache = Cache::new(config(99, 1_600));
+    let now = Instant::now();
+    for question in 'a'..='p' {
+        cache.keep(what(&question.to_string()), kept("m", 100, now));
+    }
+    assert_eq!(cache.size(), (16, 1_600));
+    assert!(cache.set_apart(799));
+    assert_eq!(cache.size(), (8, 1_599), "the oldest go for them");
+    assert!(!cache.set_apart(2), "half is all they get");
+    assert!(cache.set_apart(1));
+    cache.take_back(800);
+    assert_eq!(cache.size(), (8, 800));
+    assert!(cache.find(&what("i"), now).is_some(), "the latest are still there");
+}
+
+/// What is done to a cache, with so many bytes.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Ask,
+    Keep,
+    SetApart,
+    TakeBack,
+}
+
+fn step() -> impl Strategy<Value = (u8, usize, Step)> {
+    let steps = vec![Step::Ask, Step::Keep, Step::Keep, Step::SetApart, Step::TakeBack];
+    (0_u8..12, 1_usize..40, proptest::sample::select(steps))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// The cache holds what a list holds from which the entry used longest ago is taken until the limits hold.
+    /// The cache holds what a list holds from which the entry used longest ago is taken until the limits hold, and never more
+    /// bytes than it may, with those that are set apart.
     #[test]
-    fn it_is_a_list_in_the_order_of_use(steps in proptest::collection::vec((0_u8..12, 1_usize..40, any::<bool>()), 0..80)) {
+    fn it_is_a_list_in_the_order_of_use(steps in proptest::collection::vec(step(), 0..80)) {
         let (max_entries, max_bytes) = (6, 320);
         let now = Instant::now();
         let mut cache = Cache::new(config(max_entries, max_bytes));
         let mut list: Vec<(u8, usize)> = Vec::new();
-        for (question, bytes, asks) in steps {
+        let mut apart = 0;
+        for (question, bytes, step) in steps {
             let key = what(&char::from(b'a' + question).to_string());
             let place = list.iter().position(|(known, _)| *known == question);
-            if asks {
-                prop_assert_eq!(cache.find(&key, now).map(|(kept, _)| kept.bytes), place.map(|place| list[place].1));
-                if let Some(place) = place {
-                    let used = list.remove(place);
-                    list.push(used);
+            match step {
+                Step::Ask => {
+                    prop_assert_eq!(cache.find(&key, now).map(|(kept, _)| kept.bytes), place.map(|place| list[place].1));
+                    if let Some(place) = place {
+                        let used = list.remove(place);
+                        list.push(used);
+                    }
                 }
-                continue;
-            }
-            cache.keep(key, kept("m", bytes, now));
-            if bytes <= max_bytes.div_ceil(16) {
-                list.retain(|(known, _)| *known != question);
-                list.push((question, bytes));
-                while list.len() > max_entries || list.iter().map(|(_, bytes)| bytes).sum::<usize>() > max_bytes {
-                    list.remove(0);
+                Step::Keep => {
+                    cache.keep(key, kept("m", bytes, now));
+                    if bytes <= max_bytes.div_ceil(16) {
+                        list.retain(|(known, _)| *known != question);
+                        list.push((question, bytes));
+                    }
+                }
+                Step::SetApart => {
+                    let has_room = apart + bytes <= max_bytes / 2;
+                    prop_assert_eq!(cache.set_apart(bytes), has_room);
+                    apart += if has_room { bytes } else { 0 };
+                }
+                Step::TakeBack => {
+                    cache.take_back(bytes.min(apart));
+                    apart -= bytes.min(apart);
                 }
             }
-            prop_assert_eq!(cache.size(), (list.len(), list.iter().map(|(_, bytes)| bytes).sum()));
+            let sum = |list: &[(u8, usize)]| apart + list.iter().map(|(_, bytes)| bytes).sum::<usize>();
+            while list.len() > max_entries || sum(&list) > max_bytes {
+                list.remove(0);
+            }
+            prop_assert_eq!(cache.size(), (list.len(), sum(&list)));
         }
     }
 }

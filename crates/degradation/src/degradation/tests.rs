@@ -79,6 +79,15 @@ async fn a_rule_answers_before_the_workers_are_asked_until_they_are_well() {
     .assert_eq(&told);
 }
 
+/// The cause of each episode, the second of its end, and the messages that it gave.
+fn episodes(bench: &Bench, began: Instant) -> Vec<(String, Option<u64>, u64)> {
+    let told = bench.shared.episodes(Instant::now()).into_iter().map(|episode| {
+        let ended = episode.ended.map(|at| at.saturating_duration_since(began).as_secs());
+        (episode.cause.to_string(), ended, episode.touched.message)
+    });
+    told.collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_time_is_an_episode_with_its_cause_its_length_and_what_it_touched() {
     let bench = Bench::new(
@@ -92,12 +101,8 @@ async fn each_time_is_an_episode_with_its_cause_its_length_and_what_it_touched()
     }
     pass(5).await;
     assert_eq!(bench.told("q").await, "fresh");
-    let told = bench.shared.episodes(Instant::now()).into_iter().map(|episode| {
-        let ended = episode.ended.map(|at| at.saturating_duration_since(began).as_secs());
-        (episode.cause.to_string(), ended, episode.touched.message)
-    });
     assert_eq!(
-        told.collect::<Vec<_>>(),
+        episodes(&bench, began),
         [
             ("upstream_error".to_owned(), None, 4),
             ("rule many failures".to_owned(), Some(5), 2),
@@ -109,6 +114,30 @@ async fn each_time_is_an_episode_with_its_cause_its_length_and_what_it_touched()
             message: 6,
             ..Touched::default()
         }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_episode_of_a_rule_ends_without_traffic() {
+    let config = ruled([Step::Message], [rule("r", Step::Message)]);
+    let (bench, began) = (Bench::new(config, &failing(Code::UpstreamError), None), Instant::now());
+    for _ in 0..5 {
+        bench.told("q").await;
+    }
+    let rules = || episodes(&bench, began).pop();
+    pass(4).await;
+    assert_eq!(rules(), Some(("rule r".to_owned(), None, 1)));
+    pass(60).await;
+    assert_eq!(
+        rules(),
+        Some(("rule r".to_owned(), Some(5), 1)),
+        "when it ended, whoever looks when"
+    );
+    assert_eq!(bench.told("q").await, "message: Sorry.");
+    assert_eq!(
+        episodes(&bench, began).len(),
+        3,
+        "another one of failures, and no other of the rule"
     );
 }
 
@@ -182,8 +211,8 @@ async fn a_reduced_mode_that_fails_under_a_rule_is_not_asked_twice() {
     assert_eq!((live.calls() - before.0, reduced.calls() - before.1), (1, 1));
 }
 
-#[tokio::test(start_paused = true)]
-async fn slow_workers_are_spared_as_failing_ones_are() {
+/// A rule of latency, and workers that reach it.
+fn late() -> (Bench, scripted::Model) {
     let slow = RuleConfig {
         failure_rate: 0.0,
         latency_p95_ms: 500,
@@ -193,7 +222,24 @@ async fn slow_workers_are_spared_as_failing_ones_are() {
         .after(500)
         .text("late")
         .finish(orchestrator_core::FinishReason::Stop)]);
-    let bench = Bench::new(ruled([Step::Message], [slow]), &live, None);
+    (Bench::new(ruled([Step::Message], [slow]), &live, None), live)
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_whole_answer_takes_holds_no_rule() {
+    let (bench, live) = late();
+    for _ in 0..8 {
+        let mut whole = asking("q");
+        whole.request.stream = false;
+        assert_eq!(bench.send(whole).await.unwrap(), ("late".to_owned(), None));
+    }
+    assert_eq!(live.calls(), 8);
+    assert_eq!(bench.shared.standings(Instant::now())[0].slow_rate, 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_workers_are_spared_as_failing_ones_are() {
+    let (bench, _) = late();
     for _ in 0..4 {
         assert_eq!(bench.told("q").await, "late");
     }

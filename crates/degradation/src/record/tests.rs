@@ -4,7 +4,7 @@ use crate::{
     config::CacheConfig,
     fixtures::{Bench, asking, chain, waiting, what},
 };
-use orchestrator_core::{Code, Delta, FinishReason, Model};
+use orchestrator_core::{Code, Delta, Failure, FinishReason, Model};
 use orchestrator_testkit::scripted::{self, Call};
 
 fn config() -> Config {
@@ -86,6 +86,71 @@ async fn an_answer_that_nobody_hears_to_its_end_is_not_kept() {
     }
     drop(reply);
     assert_eq!(bench.shared.kept(), (0, 0));
+}
+
+/// Begins to hear an answer of 3 000 bytes that goes on for a second, under a name of its own.
+async fn begin(bench: &Bench, question: usize) -> Reply {
+    let (cx, _client) = waiting();
+    let mut reply = bench.chain.call(&cx, &asking(&question.to_string())).await.unwrap();
+    reply.events.next().await.unwrap().unwrap();
+    reply
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_still_heard_counts_and_is_bounded() {
+    let call = Call::new()
+        .text(&"x".repeat(3_000))
+        .after(1_000)
+        .finish(FinishReason::Stop);
+    let bench = Bench::new(config(), &scripted::Model::following([call]), None);
+    let mut running = Vec::new();
+    for nth in 0..100 {
+        running.push(begin(&bench, nth).await);
+        let (kept, bytes) = bench.shared.kept();
+        assert_eq!(
+            (kept, bytes),
+            (0, 4_096 * (nth + 1).min(8)),
+            "half of all, whoever else comes"
+        );
+    }
+    for mut reply in running.drain(..50) {
+        while reply.events.next().await.is_some() {}
+    }
+    let (kept, bytes) = bench.shared.kept();
+    assert_eq!(kept, 8, "those that there was room for");
+    assert!(
+        (24_000..28_000).contains(&bytes),
+        "what they take, and no more: {bytes}"
+    );
+    running.clear();
+    assert_eq!(bench.shared.kept(), (kept, bytes), "the others have taken nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_is_given_back_whatever_becomes_of_an_answer() {
+    let failure = Failure::new(Code::UpstreamTruncated, "It broke.");
+    let begun = || Call::new().text(&"x".repeat(3_000)).after(1_000);
+    let table = [
+        ("it fails", begun().fail(failure), 0),
+        ("it does not finish", begun(), 0),
+        (
+            "it is too long",
+            begun().text(&"x".repeat(3_000)).after(1_000).finish(FinishReason::Stop),
+            0,
+        ),
+        ("it is kept", begun().finish(FinishReason::Stop), 1),
+    ];
+    for (what, call, entries) in table {
+        let bench = Bench::new(config(), &scripted::Model::following([call]), None);
+        let mut reply = begin(&bench, 0).await;
+        assert_eq!(bench.shared.kept(), (0, 4_096), "{what}");
+        while reply.events.next().await.is_some() {}
+        drop(reply);
+        let (kept, bytes) = bench.shared.kept();
+        assert_eq!((kept, bytes > 0, bytes < 4_096), (entries, entries > 0, true), "{what}");
+        drop(begin(&bench, 1).await);
+        assert_eq!(bench.shared.kept(), (kept, bytes), "nobody hears it on after: {what}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

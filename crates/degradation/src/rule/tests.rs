@@ -30,11 +30,16 @@ impl Script {
         self.began + Duration::from_millis(millis)
     }
 
-    /// The workers answer within so many milliseconds, or fail. Whether the rule begins to hold.
+    /// The workers stream an answer within so many milliseconds, or fail. Whether the rule begins to hold.
     fn heard(&mut self, millis: u64, first_token: Option<u64>) -> bool {
+        let first_token = first_token.map(Duration::from_millis);
+        self.hear(millis, first_token.map_or(Heard::Failed, Heard::FirstToken))
+    }
+
+    fn hear(&mut self, millis: u64, heard: Heard) -> bool {
         let now = self.at(millis);
         self.watch.settle(now);
-        self.watch.heard(first_token.map(Duration::from_millis), now)
+        self.watch.heard(heard, now)
     }
 
     /// The workers fail at these times.
@@ -133,21 +138,49 @@ async fn what_was_before_it_began_or_ended_counts_no_more() {
     assert!(script.heard(10_006, None), "four new ones are enough");
 }
 
-#[tokio::test(start_paused = true)]
-async fn slow_answers_hold_it_when_more_than_a_twentieth_are() {
-    let slow = RuleConfig {
+/// A twentieth of twenty streams takes a second or more.
+fn slow() -> RuleConfig {
+    RuleConfig {
         failure_rate: 0.0,
         latency_p95_ms: 1_000,
         min_requests: 20,
         ..rule()
-    };
-    let mut script = Script::of(slow.clone());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_answers_hold_it_when_more_than_a_twentieth_are() {
+    let mut script = Script::of(slow());
     (0..19).for_each(|millis| assert!(!script.heard(millis, Some(999))));
     assert!(script.heard(19, Some(1_000)), "one of twenty");
-    let mut script = Script::of(slow);
+    let mut script = Script::of(slow());
     (0..19).for_each(|millis| assert!(!script.heard(millis, None), "failures are not slow"));
     assert!(!script.heard(19, Some(999)));
     assert_eq!(script.watch.rates(script.at(19)), (0.95, 0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_come_as_a_whole_say_nothing_of_first_tokens() {
+    let mut script = Script::of(slow());
+    (0..100).for_each(|millis| assert!(!script.hear(millis, Heard::Whole)));
+    assert!(!script.heard(100, Some(1_000)), "one stream says nothing");
+    assert_eq!(
+        script.watch.rates(script.at(100)),
+        (0.0, 1.0),
+        "of one stream, not of 101 requests"
+    );
+    (0..18).for_each(|millis| assert!(!script.heard(101 + millis, Some(1))));
+    assert!(script.heard(119, Some(1)), "one of twenty streams");
+    (1..4).for_each(|period| assert!(!script.hear(period * 1_000, Heard::Whole)));
+    assert!(!script.holds(5_119), "nor do they hold it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_threshold_no_answer_is_slow() {
+    let mut script = Script::of(rule());
+    (0..3).for_each(|millis| assert!(!script.heard(millis, Some(5))));
+    script.heard(3, None);
+    assert_eq!(script.watch.rates(script.at(3)), (0.25, 0.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,12 +231,13 @@ proptest! {
 
     /// Workers that never fail and are never slow hold no rule.
     #[test]
-    fn it_never_holds_without_a_reason(gaps in proptest::collection::vec(0_u64..2_000, 1..120)) {
+    fn it_never_holds_without_a_reason(heard in proptest::collection::vec((0_u64..2_000, any::<bool>()), 1..120)) {
         let mut script = Script::of(RuleConfig { latency_p95_ms: 50, ..rule() });
         let mut millis = 0;
-        for gap in gaps {
+        for (gap, streams) in heard {
             millis += gap;
-            prop_assert!(!script.heard(millis, Some(49)));
+            let heard = if streams { Heard::FirstToken(Duration::from_millis(49)) } else { Heard::Whole };
+            prop_assert!(!script.hear(millis, heard));
             prop_assert!(!script.holds(millis));
         }
     }

@@ -3,7 +3,7 @@ use crate::{
     fixtures::{Doors, body, post},
 };
 use expect_test::{Expect, expect};
-use orchestrator_core::{Code, Delta, Failure, FinishReason, Kind};
+use orchestrator_core::{Code, Degraded, Delta, Failure, FinishReason, Kind};
 use orchestrator_testkit::{
     Timeline,
     scripted::{Call as Script, Model},
@@ -67,6 +67,48 @@ async fn silence_lets_the_status_go_and_is_filled() {
         37000  over
     "#]];
     check(script, "", expected).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_in_is_said_in_a_comment_once_the_status_has_left() {
+    let script = Script::new().after(25_000).text("a").after(12_000).text("b");
+    let expected = expect![[r#"
+        10000  HTTP/1.1 200 OK
+        10000  : ping
+        20000  : ping
+        25000  : x-orchestrator-degraded: message
+        25000  "a"
+        35000  : ping
+        37000  "b"
+        37000  "stop"
+        37000  [DONE]
+        37000  over
+    "#]];
+    let script = script.finish(FinishReason::Stop).stand_in(Degraded::Message);
+    check(script, "", expected).await;
+    let expected = expect![[r#"
+        10000  HTTP/1.1 200 OK
+        10000  : ping
+        11000  : x-orchestrator-degraded: reduced
+        11000  ""
+        11000  "stop"
+        11000  [DONE]
+        11000  over
+    "#]];
+    check(Script::new().after(11_000).stand_in(Degraded::Reduced), "", expected).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_in_is_said_in_a_header_while_the_status_is_held() {
+    let script = Script::paced(1, 9_000).stand_in(Degraded::Message);
+    let doors = Doors::before(Model::following([script]));
+    let said = doors.send(request("")).await.rest().await;
+    assert_eq!(
+        said.matches("x-orchestrator-degraded: message\r\n").count(),
+        1,
+        "{said}"
+    );
+    assert!(!said.contains(": x-orchestrator-degraded"), "and not twice: {said}");
 }
 
 #[tokio::test(start_paused = true)]

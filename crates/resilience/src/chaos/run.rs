@@ -13,8 +13,8 @@ use std::{
     },
 };
 
-/// The name that stands for the retriever where workers have theirs.
-pub(crate) const RETRIEVER: &str = "retriever";
+/// The name that stands for the retriever where workers have theirs; none of them is called so.
+pub const RETRIEVER: &str = "retriever";
 
 /// Faults and what their chance begins with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -65,9 +65,9 @@ fn a_line_break_at_either_end_ends_no_event() {
 #[test]
 fn a_comment_and_the_end_are_whole_by_themselves() {
     let mut out = BytesMut::new();
-    comment(&mut out);
+    comment(&mut out, "ping");
     data(&mut out, b"{}");
-    comment(&mut out);
+    comment(&mut out, "ping");
     done(&mut out);
     expect![[r#"
         : ping
@@ -100,7 +100,7 @@ proptest! {
         let mut out = BytesMut::new();
         for payload in &payloads {
             data(&mut out, payload.as_bytes());
-            comment(&mut out);
+            comment(&mut out, "ping");
         }
         let expected: Vec<Vec<u8>> = payloads
             .iter()

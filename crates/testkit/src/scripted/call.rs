@@ -5,7 +5,7 @@ use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use orchestrator_core::{Chunk, Delta, Failure, FinishReason, Kind, Usage};
+use orchestrator_core::{Chunk, Degraded, Delta, Failure, FinishReason, Kind, Usage};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::sleep;
 
@@ -14,6 +14,7 @@ use tokio::time::sleep;
 #[derive(Clone, Debug, Default)]
 pub struct Call {
     steps: VecDeque<Step>,
+    pub(super) degraded: Option<Degraded>,
 }
 
 #[derive(Clone, Debug)]
@@ -94,6 +95,14 @@ impl Call {
     /// Panics.
     pub fn panic(self) -> Self {
         self.then(Step::Panic)
+    }
+
+    /// Stands in for the workers of a route, by its head.
+    pub fn stand_in(self, by: Degraded) -> Self {
+        Call {
+            degraded: Some(by),
+            ..self
+        }
     }
 
     /// Falls silent for ever.

@@ -158,10 +158,10 @@ fn degradation_says_what_stands_in_for_workers_and_when() {
         "degradation",
         &expect![[r#"
             An equal request's answer stands in for workers that cannot answer, if it is no older than 3600 s; from 300 s on it is told to be stale.
-            echo stands in with at most 256 tokens and without passages, if the first comes within 10000 ms.
+            echo stands in with at most 256 tokens and without passages, if the first, or all where nothing is streamed, comes within 8000 ms.
             A message stands in: The service is temporarily unavailable.
             dying: of at least 20 requests in 60 s, a share of 0.5 that fails makes `reduced` answer first, until for 30 s it is below 0.5 of that.
-            slow: of at least 20 requests in 60 s, a share of 0.5 that fails or a 95th percentile of 900 ms to the first token makes `message` answer first, until for 30 s it is below 0.5 of that."#]],
+            slow: of at least 20 requests in 60 s, a share of 0.5 that fails or a 95th percentile of 900 ms to the first token of streams makes `message` answer first, until for 30 s it is below 0.5 of that."#]],
     );
     part(
         "[degradation]\nchain = [\"reduced\"]\n[degradation.reduced]\nworkers = [\"echo\"]\n",

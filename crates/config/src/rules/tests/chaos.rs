@@ -77,3 +77,11 @@ fn chaos_in_which_nothing_ever_happens_is_warned_of() {
         is_silent(&format!("[chaos]\nenabled = true\n{harm}"));
     }
 }
+
+#[test]
+fn no_worker_has_the_name_by_which_faults_of_searches_are_told() {
+    says(
+        "[workers.retriever]\nprovider = \"echo\"\n[routes.r]\nprimary = [\"retriever\"]\n",
+        &expect!["error workers.retriever: a worker cannot be called this: faults of searches are told by this name"],
+    );
+}

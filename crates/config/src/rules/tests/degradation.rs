@@ -54,15 +54,33 @@ fn its_route_may_be_declared_if_it_says_the_same_and_serves_no_model() {
 }
 
 #[test]
+fn beside_its_route_there_is_one_that_requests_take() {
+    let declared = "[degradation]\nchain = [\"reduced\"]\n[routes.reduced]\nmodels = []\nprimary = [\"ollama\"]\n";
+    says(declared, &expect![[""]]);
+    says(
+        &format!("{declared}[pipeline.stages.inference]\nworker = \"ehco\"\n"),
+        &expect!["error pipeline.stages.inference.worker: no worker is called `ehco`"],
+    );
+    says(
+        &format!("{declared}[pipeline.stages.inference]\nmodel = \"m\"\n"),
+        &expect![[""]],
+    );
+}
+
+#[test]
 fn stale_answers_are_older_than_fresh_ones_if_there_are_any() {
     let cache = |stale_s| {
         format!("[degradation]\nchain = [\"cache\"]\n[degradation.cache]\nfresh_s = 60\nstale_s = {stale_s}\n")
     };
     says(
-        &cache(59),
-        &expect!["error degradation.cache.fresh_s: 60 is more than `stale_s`, which is 59"],
+        &cache(1),
+        &expect!["error degradation.cache.fresh_s: no answer is given as a stale one, since `stale_s` is 1"],
     );
-    says(&cache(60), &expect![[""]]);
+    says(
+        &cache(60),
+        &expect!["error degradation.cache.fresh_s: no answer is given as a stale one, since `stale_s` is 60"],
+    );
+    says(&cache(61), &expect![[""]]);
     says(&cache(0), &expect![[""]]);
 }
 

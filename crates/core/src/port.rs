@@ -3,7 +3,7 @@
 use crate::{Answer, Cx, Failure, InFlight, Prompt, Reply, Request, Text};
 use async_trait::async_trait;
 use serde_json::Value;
-use std::{any::Any, fmt};
+use std::{any::Any, fmt, time::Duration};
 
 /// Takes requests in. Doors know this and not the pipeline behind it.
 pub trait Submit: Send + Sync + 'static {
@@ -49,8 +49,9 @@ pub trait Capacity: Send + Sync + 'static {
     /// Lets one request of this room on, if a call of it could begin now or soon.
     fn admit(&self, room: usize) -> Admission;
 
-    /// Calls that may run at once for this room.
-    fn slots(&self, room: usize) -> usize;
+    /// The time from one slot that comes free for this room to the next, as its calls have shown: how long one is held, over
+    /// how many there are. Zero before the first call is over.
+    fn interval(&self, room: usize) -> Duration;
 
     /// What [`Submit::plan`] tells.
     fn plan(&self, request: &Request) -> Result<Value, Failure>;

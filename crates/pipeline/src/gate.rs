@@ -37,8 +37,6 @@ struct Shared {
 #[derive(Debug)]
 struct Pass {
     gate: Gate,
-    room: usize,
-    since: Instant,
     /// Gone once it was given back.
     credit: Option<Credit>,
 }
@@ -142,15 +140,15 @@ impl Gate {
         let mut rooms = self.0.rooms.lock();
         // Whoever waits goes first.
         let shed = match self.serve(&mut rooms, room, lanes) {
-            Admission::Granted(credit) => return Ok(Entered::Admitted(self.let_on(room, credit, now))),
+            Admission::Granted(credit) => return Ok(Entered::Admitted(self.let_on(credit))),
             Admission::Refused => Some(Shed::HardLimit),
             Admission::Full => {
                 let left = deadline.saturating_duration_since(now);
                 let patience = Duration::from_millis(lanes.max_wait_ms).min(left);
-                let slots = self.0.capacity.slots(room);
+                let interval = self.0.capacity.interval(room);
                 if rooms.len(room, priority) >= lanes.capacity {
                     Some(Shed::LaneFull)
-                } else if rooms.expected_wait((room, slots), priority, lanes) > patience {
+                } else if rooms.expected_wait((room, interval), priority, lanes) > patience {
                     Some(Shed::Wait)
                 } else {
                     None
@@ -212,7 +210,7 @@ impl Gate {
     ) -> Option<Credit> {
         let now = Instant::now();
         while let Some(caller) = rooms.next(room, now, lanes) {
-            match caller.send(self.let_on(room, credit, now)) {
+            match caller.send(self.let_on(credit)) {
                 Ok(()) => return None,
                 // Taken out by hand, since a pass that is dropped looks for the next by itself.
                 Err(mut pass) => credit = pass.credit.take()?,
@@ -221,27 +219,19 @@ impl Gate {
         Some(credit)
     }
 
-    fn let_on(&self, room: usize, credit: Credit, since: Instant) -> Pass {
+    fn let_on(&self, credit: Credit) -> Pass {
         Pass {
             gate: self.clone(),
-            room,
-            since,
             credit: Some(credit),
         }
     }
 
     fn refusal(&self, room: usize, shed: Shed) -> Failure {
-        let (slots, lanes) = (self.0.capacity.slots(room), self.0.lanes.load());
-        let pause = self.0.rooms.lock().expected_wait((room, slots), Priority::Low, &lanes);
+        let (interval, lanes) = (self.0.capacity.interval(room), self.0.lanes.load());
+        let rooms = self.0.rooms.lock();
+        let pause = rooms.expected_wait((room, interval), Priority::Low, &lanes);
+        drop(rooms);
         self.0.metrics.refuse(shed, pause)
-    }
-
-    /// A credit of this room came back: the slot that it stood for may serve any room.
-    fn release(&self, room: usize, held: Duration) {
-        let lanes = self.0.lanes.load();
-        let mut rooms = self.0.rooms.lock();
-        rooms.held(room, held);
-        self.serve_all(&mut rooms, &lanes);
     }
 }
 
@@ -272,7 +262,8 @@ impl Drop for Pass {
     fn drop(&mut self) {
         if let Some(credit) = self.credit.take() {
             drop(credit);
-            self.gate.release(self.room, self.since.elapsed());
+            // The slot that it stood for may serve any room.
+            self.gate.look_again();
         }
     }
 }

@@ -157,6 +157,11 @@ impl Bench {
         lines.map(|line| format!("{line}\n")).collect()
     }
 
+    /// Calls of a kind that the route's usable workers take at once.
+    pub(crate) fn slots(&self, is_stream: bool) -> usize {
+        self.routes.all()[0].slots(is_stream, Instant::now())
+    }
+
     /// What the gate would be told about a request of this room, as long as it holds what it gets.
     pub(crate) fn admit(&self, room: usize) -> Result<orchestrator_core::Credit, &'static str> {
         match self.routes.admit(room) {

@@ -28,9 +28,12 @@ impl Gated {
 
 /// A gate of `credits`, and the registry that shows what it refused.
 fn gate(credits: usize, lanes: LanesConfig) -> (Gated, Registry) {
+    before(Credits::of(credits), lanes)
+}
+
+fn before(credits: Credits, lanes: LanesConfig) -> (Gated, Registry) {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry, Ledger::generous()).unwrap();
-    let credits = Credits::of(credits);
     let gate = Gate::new(credits.port(), Live::fixed(lanes), metrics);
     (Gated { gate, credits }, registry)
 }
@@ -211,16 +214,11 @@ async fn a_wait_that_turns_out_too_long_ends_in_a_refusal() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_expected_to_be_too_long_is_refused_before_it_begins() {
-    let (gate, _) = gate(
-        1,
-        LanesConfig {
-            max_wait_ms: 1_000,
-            ..LanesConfig::default()
-        },
-    );
-    let held = admitted(&gate).await;
-    tokio::time::advance(Duration::from_secs(3)).await;
-    drop(held);
+    let lanes = LanesConfig {
+        max_wait_ms: 1_000,
+        ..LanesConfig::default()
+    };
+    let (gate, _) = before(Credits::of(1).each(Duration::from_secs(3)), lanes);
     let _held = admitted(&gate).await;
     let (cx, _client) = job(Priority::Normal, LONG);
     let began = Instant::now();
@@ -229,16 +227,13 @@ async fn a_wait_that_is_expected_to_be_too_long_is_refused_before_it_begins() {
     assert_eq!(
         refused.retry_after(),
         Some(Duration::from_secs(3)),
-        "the time that a credit is held"
+        "the time until the next credit"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_with_little_time_left_does_not_wait_for_what_takes_longer() {
-    let (gate, _) = gate(1, LanesConfig::default());
-    let held = admitted(&gate).await;
-    tokio::time::advance(Duration::from_secs(3)).await;
-    drop(held);
+    let (gate, _) = before(Credits::of(1).each(Duration::from_secs(3)), LanesConfig::default());
     let _held = admitted(&gate).await;
     let (hurried, _client) = job(Priority::Normal, Duration::from_secs(2));
     assert_eq!(gate.pass(&hurried).await.unwrap_err().code(), Code::Overloaded);

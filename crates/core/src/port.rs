@@ -1,6 +1,6 @@
 //! Ports: what the line asks of the world, held as `Arc<dyn ...>`.
 
-use crate::{Answer, Cx, Failure, InFlight, Prompt, Reply, Request, Text};
+use crate::{Answer, Cx, Failure, InFlight, Priority, Prompt, Reply, Request, Text};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::{any::Any, fmt, time::Duration};
@@ -68,8 +68,24 @@ pub enum Admission {
     Refused,
 }
 
-/// The right to go on to the workers; it rides with the request until its answer is over, and dropping it gives it back.
+/// The right to go on to the workers of a route; dropping it gives it back.
 pub struct Credit(#[expect(dead_code, reason = "it is held to be dropped")] Box<dyn Any + Send + Sync>);
+
+/// What a request carries that was let on, until its answer is over: its credit, which goes back when this is dropped, and
+/// what is left of its wait.
+pub trait Admitted: Send + Sync + 'static {
+    /// How much longer it may wait for a slot.
+    fn patience(&self) -> Duration;
+
+    /// It has waited for a slot for so long since it was let on.
+    fn waited(&self, priority: Priority, wait: Duration);
+
+    /// What it is told if it has waited for as long as it may.
+    fn refusal(&self) -> Failure;
+
+    /// The workers of its route are not called for it any more: its credit goes back before its answer is over.
+    fn give_back(&self);
+}
 
 /// Finds passages for a question.
 #[async_trait]

@@ -156,9 +156,10 @@ impl fmt::Debug for Chain {
     }
 }
 
-/// Whether the workers could not answer, rather than that there is nothing to answer or nobody to hear it.
+/// Whether the workers could not answer, rather than that there is nothing to answer or nobody to hear it. That they are
+/// full is for the gate to say, whether a request waited for them there or further on.
 fn is_no_answer(failure: &Failure) -> bool {
-    failure.code().blame() == Blame::Upstream || matches!(failure.code(), Code::BreakerOpen | Code::Overloaded)
+    failure.code().blame() == Blame::Upstream || failure.code() == Code::BreakerOpen
 }
 
 /// The prompt of a request for less: without passages, and for at most `most` tokens.

@@ -8,7 +8,9 @@
 mod rooms;
 
 use crate::{LanesConfig, Metrics, metrics::Shed, room::Number};
-use orchestrator_core::{Admission, Capacity, Credit, Cx, Failure, Flow, Live, Priority, Stage, StageName, Unique};
+use orchestrator_core::{
+    Admission, Admitted, Capacity, Credit, Cx, Failure, Flow, Live, Priority, Stage, StageName, Unique,
+};
 use parking_lot::Mutex;
 use rooms::Rooms;
 use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
@@ -37,8 +39,11 @@ struct Shared {
 #[derive(Debug)]
 struct Pass {
     gate: Gate,
+    room: usize,
+    /// What is left of the longest wait.
+    patience: Duration,
     /// Gone once it was given back.
-    credit: Option<Credit>,
+    credit: Mutex<Option<Credit>>,
 }
 
 /// A place in a waiting room; dropping it gives the place up, and a pass that has just come with it.
@@ -107,8 +112,9 @@ impl Gate {
                 }
             }
         };
-        self.0.metrics.waited(priority, now.elapsed());
-        pass
+        let waited = now.elapsed();
+        self.0.metrics.waited(StageName::Gate, priority, waited);
+        pass.map(|pass| pass.after(waited))
     }
 
     /// Looks again from time to time, once it is this one's turn to do so for all who wait in the room.
@@ -140,7 +146,7 @@ impl Gate {
         let mut rooms = self.0.rooms.lock();
         // Whoever waits goes first.
         let shed = match self.serve(&mut rooms, room, lanes) {
-            Admission::Granted(credit) => return Ok(Entered::Admitted(self.let_on(credit))),
+            Admission::Granted(credit) => return Ok(Entered::Admitted(self.let_on(room, credit, lanes))),
             Admission::Refused => Some(Shed::HardLimit),
             Admission::Full => {
                 let left = deadline.saturating_duration_since(now);
@@ -210,19 +216,21 @@ impl Gate {
     ) -> Option<Credit> {
         let now = Instant::now();
         while let Some(caller) = rooms.next(room, now, lanes) {
-            match caller.send(self.let_on(credit)) {
+            match caller.send(self.let_on(room, credit, lanes)) {
                 Ok(()) => return None,
                 // Taken out by hand, since a pass that is dropped looks for the next by itself.
-                Err(mut pass) => credit = pass.credit.take()?,
+                Err(mut pass) => credit = pass.credit.get_mut().take()?,
             }
         }
         Some(credit)
     }
 
-    fn let_on(&self, credit: Credit) -> Pass {
+    fn let_on(&self, room: usize, credit: Credit, lanes: &LanesConfig) -> Pass {
         Pass {
             gate: self.clone(),
-            credit: Some(credit),
+            room,
+            patience: Duration::from_millis(lanes.max_wait_ms),
+            credit: Mutex::new(Some(credit)),
         }
     }
 
@@ -243,7 +251,7 @@ impl Stage for Gate {
     async fn run(&self, cx: &mut Cx, request: Unique) -> Result<Flow<Unique>, Failure> {
         let room = self.0.capacity.room(&request.0)?;
         let pass = self.pass(cx, room).await?;
-        cx.carry(pass);
+        cx.admit(pass);
         Ok(Flow::Next(request))
     }
 }
@@ -258,13 +266,40 @@ impl fmt::Debug for Shared {
 
 // === impl Pass ===
 
-impl Drop for Pass {
-    fn drop(&mut self) {
-        if let Some(credit) = self.credit.take() {
+impl Pass {
+    /// The pass of one who has waited for it so long.
+    fn after(mut self, waited: Duration) -> Self {
+        self.patience = self.patience.saturating_sub(waited);
+        self
+    }
+}
+
+impl Admitted for Pass {
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn waited(&self, priority: Priority, wait: Duration) {
+        self.gate.0.metrics.waited(StageName::Inference, priority, wait);
+    }
+
+    fn refusal(&self) -> Failure {
+        self.gate.refusal(self.room, Shed::Wait)
+    }
+
+    fn give_back(&self) {
+        let credit = self.credit.lock().take();
+        if let Some(credit) = credit {
             drop(credit);
             // The slot that it stood for may serve any room.
             self.gate.look_again();
         }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 

@@ -75,7 +75,6 @@ async fn only_what_is_no_fault_of_the_client_is_answered_by_the_chain() {
         }
     }
     expect![[r#"
-        server_is_overloaded
         breaker_open
         rate_limit_exceeded
         upstream_credentials

@@ -203,14 +203,19 @@ impl<'a> Course<'a> {
 
     /// Calls one worker. `None` when the next may be called: it let no call through, or its failure may be another's success.
     async fn call(&mut self, candidate: Candidate, has_more: bool) -> Result<Option<Reply>, Failure> {
+        // Before the place: a call that is not made spends nothing of what the worker may be asked in a minute.
+        if let Some(last) = &self.last
+            && self.route.retries_left(Instant::now()) == 0
+        {
+            return Err(self.budget_spent(last));
+        }
         let Some(place) = Place::take(self.router, self.route, candidate, self.prompt.request.stream) else {
             return Ok(None);
         };
         if let Some(last) = &self.last {
             if !self.route.may_retry(Instant::now()) {
                 place.unused();
-                self.route.metrics.budget_spent();
-                return Err(last.failure.clone());
+                return Err(self.budget_spent(last));
             }
             self.route.metrics.retried(&last.worker, last.failure.code());
         }
@@ -229,6 +234,11 @@ impl<'a> Course<'a> {
                 self.failed((candidate.worker, worker), failure).map(|()| None)
             }
         }
+    }
+
+    fn budget_spent(&self, last: &Failed) -> Failure {
+        self.route.metrics.budget_spent();
+        last.failure.clone()
     }
 
     /// How long a call that does not stream may take while another may follow: half of the time that there is.

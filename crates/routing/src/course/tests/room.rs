@@ -251,7 +251,7 @@ fn primary(worker: usize) -> Candidate {
     }
 }
 
-/// Whoever looked while the place was held saw the tier full, and would look again only after a second.
+/// Whoever looked while the place was held saw the tier full, and would not look again at once.
 #[tokio::test(start_paused = true)]
 async fn a_place_that_the_worker_refuses_is_told_to_those_who_saw_it_taken() {
     let bench = Bench::new("a", told(&[("a", "fine")]), |setup| {

@@ -1,8 +1,8 @@
 //! What the tests of several modules need.
 
-use crate::{Answer, Code, Cx, End, FinishReason, Job, Ledger, Priority, RequestId, answer};
+use crate::{Admitted, Answer, Code, Cx, End, Failure, FinishReason, Job, Ledger, Priority, RequestId, answer};
 use futures_util::StreamExt;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// An end with nothing special to it.
@@ -11,6 +11,23 @@ pub(crate) const END: End = End {
     usage: None,
     cut: false,
 };
+
+/// What a request was let on with, held for as long as it lives.
+pub(crate) struct Permit(#[expect(dead_code, reason = "it is held to be dropped")] pub(crate) Arc<()>);
+
+impl Admitted for Permit {
+    fn patience(&self) -> Duration {
+        Duration::MAX
+    }
+
+    fn waited(&self, _: Priority, _: Duration) {}
+
+    fn refusal(&self) -> Failure {
+        Failure::new(Code::Overloaded, "full")
+    }
+
+    fn give_back(&self) {}
+}
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 

@@ -1,9 +1,9 @@
 //! Ports: what the line asks of the world, held as `Arc<dyn ...>`.
 
-use crate::{Answer, Cx, Failure, InFlight, Prompt, Reply, Request, Text};
+use crate::{Answer, Cx, Failure, InFlight, Priority, Prompt, Reply, Request, Text};
 use async_trait::async_trait;
 use serde_json::Value;
-use std::{any::Any, fmt};
+use std::{any::Any, fmt, time::Duration};
 
 /// Takes requests in. Doors know this and not the pipeline behind it.
 pub trait Submit: Send + Sync + 'static {
@@ -35,10 +35,14 @@ pub trait Model: Send + Sync + 'static {
     }
 }
 
+/// How long those who wait for a worker go at most without a look at what is free: rests, limits and breakers end by the
+/// clock, and room may come without the end of a call.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// The room behind the gate: how many requests may go on to the workers, by the waiting rooms that requests share.
 ///
 /// Nobody tells the gate that a worker has come free. It looks when a request arrives, when a [`Credit`] comes back and, as
-/// long as somebody waits, ten times a second, since rests and breakers end by the clock.
+/// long as somebody waits, as often as [`LOOK_AGAIN`] says.
 pub trait Capacity: Send + Sync + 'static {
     /// How many waiting rooms there are.
     fn rooms(&self) -> usize;
@@ -49,8 +53,9 @@ pub trait Capacity: Send + Sync + 'static {
     /// Lets one request of this room on, if a call of it could begin now or soon.
     fn admit(&self, room: usize) -> Admission;
 
-    /// Calls that may run at once for this room.
-    fn slots(&self, room: usize) -> usize;
+    /// The time from one slot that comes free for this room to the next, as its calls have shown: how long one is held, over
+    /// how many there are. Zero before the first call is over.
+    fn interval(&self, room: usize) -> Duration;
 
     /// What [`Submit::plan`] tells.
     fn plan(&self, request: &Request) -> Result<Value, Failure>;
@@ -67,8 +72,24 @@ pub enum Admission {
     Refused,
 }
 
-/// The right to go on to the workers; it rides with the request until its answer is over, and dropping it gives it back.
+/// The right to go on to the workers of a route; dropping it gives it back.
 pub struct Credit(#[expect(dead_code, reason = "it is held to be dropped")] Box<dyn Any + Send + Sync>);
+
+/// What a request carries that was let on, until its answer is over: its credit, which goes back when this is dropped, and
+/// what is left of its wait.
+pub trait Admitted: Send + Sync + 'static {
+    /// How much longer it may wait for a slot.
+    fn patience(&self) -> Duration;
+
+    /// It has waited for a slot for so long since it was let on.
+    fn waited(&self, priority: Priority, wait: Duration);
+
+    /// What it is told if it has waited for as long as it may.
+    fn refusal(&self) -> Failure;
+
+    /// The workers of its route are not called for it any more: its credit goes back before its answer is over.
+    fn give_back(&self);
+}
 
 /// Finds passages for a question.
 #[async_trait]

@@ -1,7 +1,7 @@
 //! A stage of the line: one method, typed at both ends.
 
-use crate::{Answer, AnswerRef, AnswerWriter, Cache, Chunk, End, Failure, Head, Priority, RequestId};
-use std::{any::Any, fmt, future::Future, time::Duration};
+use crate::{Admitted, Answer, AnswerRef, AnswerWriter, Cache, Chunk, End, Failure, Head, Priority, RequestId};
+use std::{fmt, future::Future, time::Duration};
 use tokio::time::Instant;
 
 /// A step in the life of a request. It holds domain sentences and nothing else: [`drive`](crate::drive) runs the loop,
@@ -63,7 +63,7 @@ pub struct Cx {
     pub(crate) writer: AnswerWriter,
     choices: u32,
     waited: Duration,
-    carried: Option<Box<dyn Any + Send + Sync>>,
+    admitted: Option<Box<dyn Admitted>>,
 }
 
 // === impl StageName ===
@@ -104,7 +104,7 @@ impl Cx {
             writer,
             choices: 1,
             waited: Duration::ZERO,
-            carried: None,
+            admitted: None,
         }
     }
 
@@ -171,9 +171,14 @@ impl Cx {
         self.writer.raised(than)
     }
 
-    /// Carries a permit until the request is over, whatever way it ends.
-    pub fn carry(&mut self, permit: impl Any + Send + Sync) {
-        self.carried = Some(Box::new(permit));
+    /// The request was let on. What it was let on with is carried until it is over, whatever way it ends.
+    pub fn admit(&mut self, admitted: impl Admitted) {
+        self.admitted = Some(Box::new(admitted));
+    }
+
+    /// What the request was let on with; `None` before the gate.
+    pub fn admitted(&self) -> Option<&dyn Admitted> {
+        self.admitted.as_deref()
     }
 }
 

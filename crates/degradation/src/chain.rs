@@ -159,7 +159,8 @@ impl fmt::Debug for Chain {
     }
 }
 
-/// Whether the workers could not answer, rather than that there is nothing to answer or nobody to hear it.
+/// Whether the workers could not answer, rather than that there is nothing to answer or nobody to hear it. That they are
+/// full is for the gate to say, whether a request waited for them there or further on.
 fn is_no_answer(failure: &Failure) -> bool {
     failure.code().blame() == Blame::Upstream || failure.code() == Code::BreakerOpen
 }

@@ -8,7 +8,9 @@
 mod rooms;
 
 use crate::{LanesConfig, Metrics, metrics::Shed, room::Number};
-use orchestrator_core::{Admission, Capacity, Credit, Cx, Failure, Flow, Live, Priority, Stage, StageName, Unique};
+use orchestrator_core::{
+    Admission, Admitted, Capacity, Credit, Cx, Failure, Flow, LOOK_AGAIN, Live, Priority, Stage, StageName, Unique,
+};
 use parking_lot::Mutex;
 use rooms::Rooms;
 use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
@@ -16,9 +18,6 @@ use tokio::{
     sync::{Mutex as Turn, oneshot},
     time::{Instant, sleep_until},
 };
-
-/// How long those who wait go at most without a look at what is free: rests, limits and breakers end by the clock.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The gate, shared by the lines of all cores.
 #[derive(Clone, Debug)]
@@ -38,9 +37,10 @@ struct Shared {
 struct Pass {
     gate: Gate,
     room: usize,
-    since: Instant,
+    /// What is left of the longest wait.
+    patience: Duration,
     /// Gone once it was given back.
-    credit: Option<Credit>,
+    credit: Mutex<Option<Credit>>,
 }
 
 /// A place in a waiting room; dropping it gives the place up, and a pass that has just come with it.
@@ -109,8 +109,9 @@ impl Gate {
                 }
             }
         };
-        self.0.metrics.waited(priority, now.elapsed());
-        pass
+        let waited = now.elapsed();
+        self.0.metrics.waited(StageName::Gate, priority, waited);
+        pass.map(|pass| pass.after(waited))
     }
 
     /// Looks again from time to time, once it is this one's turn to do so for all who wait in the room.
@@ -142,15 +143,15 @@ impl Gate {
         let mut rooms = self.0.rooms.lock();
         // Whoever waits goes first.
         let shed = match self.serve(&mut rooms, room, lanes) {
-            Admission::Granted(credit) => return Ok(Entered::Admitted(self.let_on(room, credit, now))),
+            Admission::Granted(credit) => return Ok(Entered::Admitted(self.let_on(room, credit, lanes))),
             Admission::Refused => Some(Shed::HardLimit),
             Admission::Full => {
                 let left = deadline.saturating_duration_since(now);
                 let patience = Duration::from_millis(lanes.max_wait_ms).min(left);
-                let slots = self.0.capacity.slots(room);
+                let interval = self.0.capacity.interval(room);
                 if rooms.len(room, priority) >= lanes.capacity {
                     Some(Shed::LaneFull)
-                } else if rooms.expected_wait((room, slots), priority, lanes) > patience {
+                } else if rooms.expected_wait((room, interval), priority, lanes) > patience {
                     Some(Shed::Wait)
                 } else {
                     None
@@ -212,36 +213,30 @@ impl Gate {
     ) -> Option<Credit> {
         let now = Instant::now();
         while let Some(caller) = rooms.next(room, now, lanes) {
-            match caller.send(self.let_on(room, credit, now)) {
+            match caller.send(self.let_on(room, credit, lanes)) {
                 Ok(()) => return None,
                 // Taken out by hand, since a pass that is dropped looks for the next by itself.
-                Err(mut pass) => credit = pass.credit.take()?,
+                Err(mut pass) => credit = pass.credit.get_mut().take()?,
             }
         }
         Some(credit)
     }
 
-    fn let_on(&self, room: usize, credit: Credit, since: Instant) -> Pass {
+    fn let_on(&self, room: usize, credit: Credit, lanes: &LanesConfig) -> Pass {
         Pass {
             gate: self.clone(),
             room,
-            since,
-            credit: Some(credit),
+            patience: Duration::from_millis(lanes.max_wait_ms),
+            credit: Mutex::new(Some(credit)),
         }
     }
 
     fn refusal(&self, room: usize, shed: Shed) -> Failure {
-        let (slots, lanes) = (self.0.capacity.slots(room), self.0.lanes.load());
-        let pause = self.0.rooms.lock().expected_wait((room, slots), Priority::Low, &lanes);
+        let (interval, lanes) = (self.0.capacity.interval(room), self.0.lanes.load());
+        let rooms = self.0.rooms.lock();
+        let pause = rooms.expected_wait((room, interval), Priority::Low, &lanes);
+        drop(rooms);
         self.0.metrics.refuse(shed, pause)
-    }
-
-    /// A credit of this room came back: the slot that it stood for may serve any room.
-    fn release(&self, room: usize, held: Duration) {
-        let lanes = self.0.lanes.load();
-        let mut rooms = self.0.rooms.lock();
-        rooms.held(room, held);
-        self.serve_all(&mut rooms, &lanes);
     }
 }
 
@@ -253,7 +248,7 @@ impl Stage for Gate {
     async fn run(&self, cx: &mut Cx, request: Unique) -> Result<Flow<Unique>, Failure> {
         let room = self.0.capacity.room(&request.0)?;
         let pass = self.pass(cx, room).await?;
-        cx.carry(pass);
+        cx.admit(pass);
         Ok(Flow::Next(request))
     }
 }
@@ -268,12 +263,40 @@ impl fmt::Debug for Shared {
 
 // === impl Pass ===
 
+impl Pass {
+    /// The pass of one who has waited for it so long.
+    fn after(mut self, waited: Duration) -> Self {
+        self.patience = self.patience.saturating_sub(waited);
+        self
+    }
+}
+
+impl Admitted for Pass {
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn waited(&self, priority: Priority, wait: Duration) {
+        self.gate.0.metrics.waited(StageName::Inference, priority, wait);
+    }
+
+    fn refusal(&self) -> Failure {
+        self.gate.refusal(self.room, Shed::Wait)
+    }
+
+    fn give_back(&self) {
+        let credit = self.credit.lock().take();
+        if let Some(credit) = credit {
+            drop(credit);
+            // The slot that it stood for may serve any room.
+            self.gate.look_again();
+        }
+    }
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
-        if let Some(credit) = self.credit.take() {
-            drop(credit);
-            self.gate.release(self.room, self.since.elapsed());
-        }
+        self.give_back();
     }
 }
 

@@ -27,7 +27,8 @@ pub(crate) enum Shed {
 /// `orchestrator_in_flight_requests` and `orchestrator_answer_log_bytes`.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    waits: [Histogram; 3],
+    /// At the gate and at the workers, by lane.
+    waits: [[Histogram; 3]; 2],
     lane_full: IntCounter,
     wait: IntCounter,
     hard_limit: IntCounter,
@@ -48,7 +49,7 @@ impl Metrics {
     pub fn register(registry: &Registry, ledger: Arc<Ledger>) -> Result<Self, prometheus::Error> {
         let waits = HistogramOpts::new(
             "orchestrator_queue_wait_seconds",
-            "How long a request waited at the gate",
+            "How long a request waited for a worker, at the gate and for the slot that it was let on to",
         )
         .buckets(vec![
             0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
@@ -74,8 +75,9 @@ impl Metrics {
         registry.register(Box::new(shed.clone()))?;
         registry.register(Box::new(gauges))?;
         Ok(Metrics {
-            waits: Priority::ALL
-                .map(|priority| waits.with_label_values(&[StageName::Gate.as_str(), priority.as_str()])),
+            waits: [StageName::Gate, StageName::Inference].map(|stage| {
+                Priority::ALL.map(|priority| waits.with_label_values(&[stage.as_str(), priority.as_str()]))
+            }),
             lane_full: shed.with_label_values(&["lane_full"]),
             wait: shed.with_label_values(&["wait_too_long"]),
             hard_limit: shed.with_label_values(&["hard_limit"]),
@@ -84,8 +86,13 @@ impl Metrics {
         })
     }
 
-    pub(crate) fn waited(&self, priority: Priority, wait: Duration) {
-        let [high, normal, low] = &self.waits;
+    /// A request has waited in its lane, before this stage or in it.
+    pub(crate) fn waited(&self, stage: StageName, priority: Priority, wait: Duration) {
+        let [at_the_gate, at_the_workers] = &self.waits;
+        let [high, normal, low] = match stage {
+            StageName::Inference => at_the_workers,
+            _ => at_the_gate,
+        };
         let waits = match priority {
             Priority::High => high,
             Priority::Normal => normal,

@@ -216,7 +216,8 @@ async fn what_a_limit_of_calls_a_minute_does_not_let_through_waits_in_its_lane()
         .await;
     assert!(ahead.get() <= HEAD_START + 3, "{} wait at the workers", ahead.get());
     let served = outcomes.iter().filter(|outcome| outcome.result.is_ok()).count();
-    assert!((550..=630).contains(&served), "{served} of 600");
+    // Those that still waited at the end were let through in the second that they may wait, and each worker began with one.
+    assert!((550..=633).contains(&served), "{served} of 600");
     for refused in outcomes.iter().filter(|outcome| outcome.result.is_err()) {
         assert!(is_overload(refused.result.as_ref().unwrap_err()), "{refused:?}");
     }

@@ -8,13 +8,13 @@ mod attempt;
 
 use crate::{Candidate, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
 use attempt::Place;
-use orchestrator_core::{Blame, Code, Cx, Failure, Prompt, Reply, Retry, Tier};
+use orchestrator_core::{Admitted, Blame, Code, Cx, Failure, LOOK_AGAIN, Prompt, Reply, Retry, Tier};
 use orchestrator_resilience::{Attempts, Pause};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep, timeout};
-
-/// How long a request that waits for a free slot goes at most without looking again: breakers and rests end by the clock.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+use tokio::{
+    sync::futures::Notified,
+    time::{Instant, sleep, timeout},
+};
 
 /// A request on its way over the workers of its route.
 pub(crate) struct Course<'a> {
@@ -22,7 +22,11 @@ pub(crate) struct Course<'a> {
     route: &'a Arc<Route>,
     cx: &'a Cx,
     prompt: &'a Prompt,
+    /// What the request was let on with, where it was let on to this route.
+    admitted: Option<&'a dyn Admitted>,
     began: Instant,
+    /// How long it has waited for a slot.
+    waited: Duration,
     attempts: Attempts,
     /// Tiers that were called.
     tiers: Vec<Tier>,
@@ -53,13 +57,20 @@ enum Next {
 // === impl Course ===
 
 impl<'a> Course<'a> {
-    pub(crate) fn new(router: &'a Router, route: &'a Arc<Route>, cx: &'a Cx, prompt: &'a Prompt) -> Self {
+    pub(crate) fn new(
+        router: &'a Router,
+        route: &'a Arc<Route>,
+        (cx, admitted): (&'a Cx, Option<&'a dyn Admitted>),
+        prompt: &'a Prompt,
+    ) -> Self {
         Course {
             router,
             route,
             cx,
             prompt,
+            admitted,
             began: Instant::now(),
+            waited: Duration::ZERO,
             attempts: Attempts::new(route.resilience()),
             tiers: Vec::new(),
             barred: Vec::new(),
@@ -72,16 +83,24 @@ impl<'a> Course<'a> {
     pub(crate) async fn run(mut self) -> Result<Reply, Failure> {
         self.route.begin(self.began);
         let ended = self.look_and_follow().await;
-        ended.map_err(|failure| match self.route.shortest_rest(Instant::now()) {
-            Some(rest) if failure.code() == Code::RateLimited => failure.with_retry_after(rest),
-            _ => failure,
+        if let (Some(admitted), false) = (self.admitted, self.waited.is_zero()) {
+            admitted.waited(self.cx.priority(), self.waited);
+        }
+        let failure = match ended {
+            Err(failure) if failure.code() == Code::RateLimited => failure,
+            ended => return ended,
+        };
+        Err(match self.route.shortest_rest(Instant::now()) {
+            Some(rest) => failure.with_retry_after(rest),
+            None => failure,
         })
     }
 
     async fn look_and_follow(&mut self) -> Result<Reply, Failure> {
+        let router = self.router;
         loop {
             // Listened to before the look, so that a slot which comes free meanwhile is not missed.
-            let freed = self.router.routes.freed().notified();
+            let freed = router.routes.freed().notified();
             let plan = self.plan();
             let next = match self.spared(&plan) {
                 Some(left) => Next::Wait(left),
@@ -89,11 +108,35 @@ impl<'a> Course<'a> {
             };
             match next {
                 Next::Answered(reply) => return Ok(reply),
-                // Whether a call is over or time has passed, the next look tells.
-                Next::Wait(longest) => drop(timeout(longest.min(self.left(Instant::now())), freed).await),
+                Next::Wait(longest) => self.wait(longest, freed).await?,
                 Next::Again(pause) => sleep(pause).await,
             }
         }
+    }
+
+    /// Waits for a call to be over, for as long as the request may wait. Whether one is or time has passed, the next look
+    /// tells.
+    async fn wait(&mut self, longest: Duration, freed: Notified<'_>) -> Result<(), Failure> {
+        let (now, patience) = (Instant::now(), self.wait_left());
+        if patience.is_zero() {
+            return Err(self.refusal());
+        }
+        drop(timeout(longest.min(patience).min(self.left(now)), freed).await);
+        self.waited = self.waited.saturating_add(now.elapsed());
+        Ok(())
+    }
+
+    /// How much longer it may wait for a slot.
+    fn wait_left(&self) -> Duration {
+        let patience = self.admitted.map_or(Duration::MAX, |admitted| admitted.patience());
+        patience.saturating_sub(self.waited)
+    }
+
+    /// What one is told who has waited for too long: what the gate would say, unless a call has said more.
+    fn refusal(&mut self) -> Failure {
+        let last = self.last.take().map(|last| last.failure);
+        let refused = || self.admitted.map_or_else(spent, |admitted| admitted.refusal());
+        last.unwrap_or_else(refused)
     }
 
     fn plan(&self) -> Plan {
@@ -106,12 +149,14 @@ impl<'a> Course<'a> {
     }
 
     /// What is left of the wait by which a costlier tier is spared, when the plan has only such ones because others are full.
+    /// Nothing is spared by one who would be refused for it.
     fn spared(&self, plan: &Plan) -> Option<Duration> {
         let first = plan.candidates.first()?;
         if !first.reason.is_overflow() || self.attempts.made() > 0 {
             return None;
         }
-        let left = self.route.overflow_after().checked_sub(self.began.elapsed())?;
+        let left = self.route.overflow_after().saturating_sub(self.began.elapsed());
+        let left = left.min(self.wait_left());
         (!left.is_zero()).then_some(left)
     }
 
@@ -159,14 +204,19 @@ impl<'a> Course<'a> {
 
     /// Calls one worker. `None` when the next may be called: it let no call through, or its failure may be another's success.
     async fn call(&mut self, candidate: Candidate, has_more: bool) -> Result<Option<Reply>, Failure> {
+        // Before the place: a call that is not made spends nothing of what the worker may be asked in a minute.
+        if let Some(last) = &self.last
+            && self.route.retries_left(Instant::now()) == 0
+        {
+            return Err(self.budget_spent(last));
+        }
         let Some(place) = Place::take(self.router, self.route, candidate, self.prompt.request.stream) else {
             return Ok(None);
         };
         if let Some(last) = &self.last {
             if !self.route.may_retry(Instant::now()) {
                 place.unused();
-                self.route.metrics.budget_spent();
-                return Err(last.failure.clone());
+                return Err(self.budget_spent(last));
             }
             self.route.metrics.retried(&last.worker, last.failure.code());
         }
@@ -185,6 +235,11 @@ impl<'a> Course<'a> {
                 self.failed((candidate.worker, worker), failure).map(|()| None)
             }
         }
+    }
+
+    fn budget_spent(&self, last: &Failed) -> Failure {
+        self.route.metrics.budget_spent();
+        last.failure.clone()
     }
 
     /// How long a call that does not stream may take while another may follow: half of the time that there is.

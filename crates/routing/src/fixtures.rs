@@ -1,7 +1,9 @@
 //! For tests: workers that follow scripts, routes over them, and those who call.
 
+mod let_on;
 mod logged;
 
+pub(crate) use let_on::LetOn;
 pub(crate) use logged::Logged;
 
 use crate::{Member, Metrics, Probing, RouteConfig, Router, Routes};
@@ -13,6 +15,7 @@ use orchestrator_testkit::{
     scripted::{Call, Model},
     text_of, world,
 };
+use parking_lot::Mutex;
 use prometheus::{Registry, TextEncoder};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -24,7 +27,11 @@ pub(crate) struct Setup {
     pub(crate) slots: usize,
     pub(crate) pool: Option<Slots>,
     pub(crate) route: RouteConfig,
+    /// Another route, for requests that do not choose by their model.
+    pub(crate) aside: Option<RouteConfig>,
     pub(crate) head_start: usize,
+    /// How long requests may wait that were let on; otherwise they come from no gate.
+    pub(crate) patience: Option<Duration>,
     /// Of every worker.
     pub(crate) probing: Probing,
     /// Draws pauses and jitter.
@@ -35,9 +42,12 @@ pub(crate) struct Setup {
 pub(crate) struct Bench {
     pub(crate) timeline: Timeline,
     pub(crate) routes: Arc<Routes>,
-    pub(crate) router: Router,
+    pub(crate) router: Arc<Router>,
     pub(crate) members: Vec<Arc<Member>>,
     pub(crate) models: Vec<Model>,
+    /// How long those waited for a slot that were let on.
+    pub(crate) waits: Arc<Mutex<Vec<Duration>>>,
+    patience: Option<Duration>,
     registry: Registry,
 }
 
@@ -68,21 +78,31 @@ impl Bench {
         let members: Vec<_> = names.iter().map(member).collect();
         let models: Vec<Model> = names.iter().map(model).collect();
         let metrics = Metrics::register(&registry).unwrap();
-        let routes = Routes::build([("r", setup.route)], &members, setup.head_start, &metrics).unwrap();
+        let all = std::iter::once(("r", setup.route)).chain(setup.aside.map(|aside| ("aside", aside)));
+        let routes = Routes::build(all, &members, setup.head_start, &metrics).unwrap();
         let callable = models.iter().map(|model| Arc::new(model.clone()) as Arc<_>).collect();
         Bench {
-            router: Router::new(routes.clone(), callable, world(setup.seed).random("retries")),
+            router: Arc::new(Router::new(
+                routes.clone(),
+                callable,
+                world(setup.seed).random("retries"),
+            )),
             timeline,
             routes,
             members,
             models,
+            waits: Arc::default(),
+            patience: setup.patience,
             registry,
         }
     }
 
     /// Calls for a client that waits until the request's deadline.
     pub(crate) async fn call(&self, prompt: &Prompt) -> Result<Reply, Failure> {
-        let (cx, _client) = cx(prompt.request.deadline);
+        let (mut cx, _client) = cx(prompt.request.deadline);
+        if let Some(patience) = self.patience {
+            cx.admit(LetOn::waiting(patience, self.waits.clone()));
+        }
         self.router.call(&cx, prompt).await
     }
 
@@ -157,6 +177,11 @@ impl Bench {
         lines.map(|line| format!("{line}\n")).collect()
     }
 
+    /// Calls of a kind that the route's usable workers take at once.
+    pub(crate) fn slots(&self, is_stream: bool) -> usize {
+        self.routes.all()[0].slots(is_stream, Instant::now())
+    }
+
     /// What the gate would be told about a request of this room, as long as it holds what it gets.
     pub(crate) fn admit(&self, room: usize) -> Result<orchestrator_core::Credit, &'static str> {
         match self.routes.admit(room) {
@@ -187,13 +212,16 @@ impl Setup {
             slots: 100,
             pool: None,
             route,
+            aside: None,
             head_start: 0,
+            patience: None,
             probing: Probing::OFF,
             seed: 1,
         };
-        let mut names: Vec<_> = setup.route.workers().cloned().collect();
-        names.dedup();
         change(&mut setup);
+        let routes = std::iter::once(&setup.route).chain(&setup.aside);
+        let mut names: Vec<_> = routes.flat_map(RouteConfig::workers).cloned().collect();
+        names.dedup();
         (setup, names)
     }
 }

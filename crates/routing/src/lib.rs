@@ -11,6 +11,7 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod health;
+mod hold;
 mod latency;
 mod load;
 mod member;

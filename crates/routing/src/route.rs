@@ -4,6 +4,7 @@ mod room;
 
 use crate::{
     Ask, Fit, Member, Plan, RouteConfig, View,
+    hold::Hold,
     load::{Counted, Limit, Load},
     metrics::RouteMetrics,
     plan,
@@ -26,6 +27,9 @@ use tokio::time::Instant;
 /// How often a route whose breakers are all open sends a request after all.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
+/// Waiting rooms of a route: one for all, and one for streams that wait apart, while they have limits of their own.
+pub(crate) const ROOMS: usize = 2;
+
 /// The weight where none is asked for.
 const EVEN: u32 = 1;
 
@@ -43,6 +47,8 @@ pub struct Route {
     pub(crate) requests: Load,
     /// Calls by tier.
     calls: [Load; 3],
+    /// How long calls hold their slots, by room.
+    holds: [Hold; ROOMS],
     turn: AtomicU64,
     budget: RetryBudget,
     probed: Mutex<Option<Instant>>,
@@ -71,6 +77,7 @@ impl Route {
             name: name.into(),
             requests: Load::new(hard),
             calls: [Load::new(soft), Load::new(soft), Load::new(soft)],
+            holds: Default::default(),
             turn: AtomicU64::new(0),
             budget: RetryBudget::new(config.retry_budget_percent, config.retry_budget_min),
             probed: Mutex::new(None),
@@ -117,9 +124,15 @@ impl Route {
         models.iter().find(|model| self.models.contains(model))
     }
 
-    /// Whether streams have limits of their own.
-    pub(crate) fn bounds_streams(&self) -> bool {
-        self.requests.bounds_streams() || self.calls.iter().any(Load::bounds_streams)
+    /// The room in which requests of a kind wait.
+    pub(crate) fn room(&self, is_stream: bool) -> usize {
+        let bounds_streams = || self.requests.bounds_streams() || self.calls.iter().any(Load::bounds_streams);
+        usize::from(is_stream && bounds_streams())
+    }
+
+    /// How long those who wait in this room hold their slots.
+    pub(crate) fn hold(&self, room: usize) -> Option<&Hold> {
+        self.holds.get(room)
     }
 
     /// How long a request waits for room on a tier before it goes on to a costlier one.

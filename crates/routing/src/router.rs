@@ -1,11 +1,16 @@
 //! The routes as one core calls them: a model made of models.
 
-use crate::{Routes, course::Course, health::Watch, route::Route};
+use crate::{Routes, course::Course, health::Watch, load::Counted, route::Route};
 use async_trait::async_trait;
-use orchestrator_core::{Cx, Failure, Model, Prompt, Reply};
+use futures_util::StreamExt;
+use orchestrator_core::{Code, Cx, Failure, Model, Prompt, Reply};
 use parking_lot::Mutex;
 use rand::{SeedableRng, rngs::StdRng};
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::{Future, ready},
+    sync::Arc,
+};
 use tokio::task::JoinSet;
 
 /// Calls the workers of a request's route until one answers.
@@ -17,7 +22,7 @@ pub struct Router {
     pub(crate) rng: Mutex<StdRng>,
 }
 
-/// One of its routes, for requests that do not choose by their model.
+/// One of its routes, for requests that were let on to another.
 #[derive(Debug)]
 struct Only {
     router: Arc<Router>,
@@ -51,7 +56,9 @@ impl Router {
         }
     }
 
-    /// The route of this name as a model, whatever model a request asks for.
+    /// The route of this name as a model, whatever model a request asks for. Nobody waits at the gate for it, so a request that
+    /// its hard limit does not allow is refused here; one that it answers is no longer on its way to the route that it was
+    /// let on to.
     pub fn only(self: &Arc<Self>, name: &str) -> Option<Arc<dyn Model>> {
         let route = self.routes.named(name)?.clone();
         let router = self.clone();
@@ -67,7 +74,12 @@ impl Router {
 impl Model for Router {
     async fn call(&self, cx: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
         let (_, route) = self.routes.of(&prompt.request)?;
-        Course::new(self, route, cx, prompt).run().await
+        let called = Course::new(self, route, (cx, cx.admitted()), prompt).run().await;
+        // Whoever answers now, it is none of these workers.
+        if let (Err(_), Some(admitted)) = (&called, cx.admitted()) {
+            admitted.give_back();
+        }
+        called
     }
 }
 
@@ -76,7 +88,27 @@ impl Model for Router {
 #[async_trait]
 impl Model for Only {
     async fn call(&self, cx: &Cx, prompt: &Prompt) -> Result<Reply, Failure> {
-        Course::new(&self.router, &self.route, cx, prompt).run().await
+        let counted = self.route.requests.enter(prompt.request.stream).ok_or_else(full)?;
+        let reply = Course::new(&self.router, &self.route, (cx, None), prompt).run().await?;
+        if let Some(admitted) = cx.admitted() {
+            admitted.give_back();
+        }
+        Ok(counted.ride(reply))
+    }
+}
+
+fn full() -> Failure {
+    Failure::new(Code::Overloaded, "As many requests of this route run as may.")
+}
+
+impl Counted {
+    /// Counts until the reply is dropped.
+    fn ride(self, reply: Reply) -> Reply {
+        let pass = |_: &mut Counted, batch| ready(Some(batch));
+        Reply {
+            head: reply.head,
+            events: reply.events.scan(self, pass).boxed(),
+        }
     }
 }
 
@@ -87,3 +119,6 @@ impl fmt::Debug for Router {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,13 @@
 
 use crate::{
     Error, Fit, Member, Metrics, RouteConfig,
-    route::{Route, Seat},
+    hold::Hold,
+    route::{ROOMS, Route, Seat},
     told::Told,
 };
 use orchestrator_core::{Admission, Capacity, Code, Credit, Failure, Request};
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::Instant};
 
 /// The routes.
@@ -18,9 +19,6 @@ pub struct Routes {
     head_start: usize,
     freed: Notify,
 }
-
-/// Rooms of a route: one for all, and one for streams that wait apart, while they have limits of their own.
-const ROOMS: usize = 2;
 
 // === impl Routes ===
 
@@ -114,8 +112,8 @@ impl Capacity for Routes {
 
     fn room(&self, request: &Request) -> Result<usize, Failure> {
         let (index, route) = self.of(request)?;
-        let is_apart = request.stream && route.bounds_streams();
-        Ok(index.saturating_mul(ROOMS).saturating_add(is_apart.into()))
+        let room = route.room(request.stream);
+        Ok(index.saturating_mul(ROOMS).saturating_add(room))
     }
 
     fn admit(&self, room: usize) -> Admission {
@@ -138,9 +136,13 @@ impl Capacity for Routes {
         }
     }
 
-    fn slots(&self, room: usize) -> usize {
-        let slots = |(route, is_stream): (&Arc<Route>, bool)| route.slots(is_stream, Instant::now());
-        self.at(room).map_or(0, slots)
+    fn interval(&self, room: usize) -> Duration {
+        let Some((route, is_stream)) = self.at(room) else {
+            return Duration::ZERO;
+        };
+        let mean = route.hold(room % ROOMS).map_or(Duration::ZERO, Hold::mean);
+        let slots = route.slots(is_stream, Instant::now()).max(1);
+        mean.div_f64(slots as f64)
     }
 
     fn plan(&self, request: &Request) -> Result<Value, Failure> {

@@ -2,14 +2,14 @@
 
 use orchestrator_core::{Admission, Capacity, Credit, Failure, Request};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 /// One waiting room and a number of credits. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Credits {
     free: Arc<Semaphore>,
-    all: usize,
+    interval: Duration,
 }
 
 // === impl Credits ===
@@ -19,8 +19,14 @@ impl Credits {
     pub fn of(credits: usize) -> Self {
         Credits {
             free: Arc::new(Semaphore::new(credits)),
-            all: credits,
+            interval: Duration::ZERO,
         }
+    }
+
+    /// One of which comes back in each such time, as far as the gate is told.
+    #[must_use]
+    pub fn each(self, interval: Duration) -> Self {
+        Credits { interval, ..self }
     }
 
     /// Credits that are not out.
@@ -50,8 +56,8 @@ impl Capacity for Credits {
         }
     }
 
-    fn slots(&self, _: usize) -> usize {
-        self.all
+    fn interval(&self, _: usize) -> Duration {
+        self.interval
     }
 
     fn plan(&self, request: &Request) -> Result<Value, Failure> {

@@ -1,15 +1,15 @@
 use super::*;
 use crate::{
     Code, Tier,
-    fixtures::{END, LONG, code, cx},
+    fixtures::{END, LONG, Permit, code, cx},
 };
 use futures_util::{FutureExt, StreamExt};
 use std::{sync::Arc, time::Duration};
 
 /// What is left of a permit, and the permit.
-fn permit() -> (std::sync::Weak<()>, Arc<()>) {
+fn permit() -> (std::sync::Weak<()>, Permit) {
     let permit = Arc::new(());
-    (Arc::downgrade(&permit), permit)
+    (Arc::downgrade(&permit), Permit(permit))
 }
 
 fn head() -> Head {
@@ -46,7 +46,7 @@ async fn a_permit_goes_back_whatever_way_the_request_ends() {
     ];
     for (nth, end) in ends.into_iter().enumerate() {
         let ((left, permit), (mut cx, _client)) = (permit(), cx(LONG));
-        cx.carry(permit);
+        cx.admit(permit);
         assert!(left.upgrade().is_some());
         end(cx);
         assert!(left.upgrade().is_none(), "end {nth}");
@@ -57,8 +57,9 @@ async fn a_permit_goes_back_whatever_way_the_request_ends() {
 async fn a_request_carries_one_permit_the_last() {
     let ((first, one), (second, other)) = (permit(), permit());
     let (mut cx, _client) = cx(LONG);
-    cx.carry(one);
-    cx.carry(other);
+    assert!(cx.admitted().is_none());
+    cx.admit(one);
+    cx.admit(other);
     assert!(first.upgrade().is_none());
     assert!(second.upgrade().is_some());
 }
@@ -141,6 +142,6 @@ async fn a_kept_reference_replays_the_answer_after_its_client_is_gone() {
 async fn a_request_prints_its_name_alone() {
     let (mut cx, _client) = cx(LONG);
     cx.push([Chunk::text("a secret")]);
-    cx.carry("a permit");
+    cx.admit(permit().1);
     assert_eq!(format!("{cx:?}"), "Cx { id: req_00000000000070008000000000000000, .. }");
 }

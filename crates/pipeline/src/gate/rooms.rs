@@ -15,8 +15,6 @@ pub(super) struct Rooms<T>(Vec<Waiting<T>>);
 #[derive(Debug)]
 struct Waiting<T> {
     room: Room<T>,
-    /// How long a credit is held, as a moving average over about 16 of them; zero until the first came back.
-    held: Duration,
     /// What smooth weighted round-robin owes the room, among those that share credits with it.
     owed: i64,
     /// When a credit for it was asked for last.
@@ -29,7 +27,6 @@ impl<T> Rooms<T> {
     pub(super) fn new(rooms: usize) -> Self {
         let empty = || Waiting {
             room: Room::new(),
-            held: Duration::ZERO,
             owed: 0,
             looked: None,
         };
@@ -80,10 +77,10 @@ impl<T> Rooms<T> {
         }
     }
 
-    /// Calls until one who came now were called x mean time a credit is held / slots.
+    /// Calls until one who came now were called, one an interval.
     pub(super) fn expected_wait(
         &self,
-        (room, slots): (usize, usize),
+        (room, interval): (usize, Duration),
         priority: Priority,
         lanes: &LanesConfig,
     ) -> Duration {
@@ -91,8 +88,7 @@ impl<T> Rooms<T> {
             return Duration::ZERO;
         };
         let calls = waiting.room.calls_until(priority, &lanes.weights);
-        let rounds = calls as f64 / slots.max(1) as f64;
-        Duration::try_from_secs_f64(waiting.held.as_secs_f64() * rounds).unwrap_or(Duration::MAX)
+        interval.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX))
     }
 
     /// Takes a place; the room is one of those that there are.
@@ -128,21 +124,6 @@ impl<T> Rooms<T> {
     /// When a credit for the room was asked for last.
     pub(super) fn looked(&self, room: usize) -> Option<Instant> {
         self.0.get(room)?.looked
-    }
-
-    /// A credit of this room was held for so long.
-    pub(super) fn held(&mut self, room: usize, held: Duration) {
-        if let Some(waiting) = self.0.get_mut(room) {
-            waiting.held = average(waiting.held, held);
-        }
-    }
-}
-
-fn average(mean: Duration, sample: Duration) -> Duration {
-    if mean.is_zero() {
-        sample
-    } else {
-        mean.mul_f64(15.0 / 16.0).saturating_add(sample.mul_f64(1.0 / 16.0))
     }
 }
 

@@ -28,9 +28,12 @@ impl Gated {
 
 /// A gate of `credits`, and the registry that shows what it refused.
 fn gate(credits: usize, lanes: LanesConfig) -> (Gated, Registry) {
+    before(Credits::of(credits), lanes)
+}
+
+fn before(credits: Credits, lanes: LanesConfig) -> (Gated, Registry) {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry, Ledger::generous()).unwrap();
-    let credits = Credits::of(credits);
     let gate = Gate::new(credits.port(), Live::fixed(lanes), metrics);
     (Gated { gate, credits }, registry)
 }
@@ -86,7 +89,7 @@ async fn waits_are_shown_by_stage_and_lane_and_every_lane_from_the_start() {
         drop(held);
     };
     let (passed, ()) = tokio::join!(gate.pass(&cx), leaving);
-    drop(passed.unwrap());
+    passed.unwrap().waited(Priority::Normal, Duration::from_millis(1_500));
     let page = prometheus::TextEncoder::new()
         .encode_to_string(&registry.gather())
         .unwrap();
@@ -95,8 +98,11 @@ async fn waits_are_shown_by_stage_and_lane_and_every_lane_from_the_start() {
         .filter_map(|line| line.strip_prefix("orchestrator_queue_wait_seconds_sum"));
     let expected = [
         r#"{priority="high",stage="gate"} 0.25"#,
+        r#"{priority="high",stage="inference"} 0"#,
         r#"{priority="low",stage="gate"} 0"#,
+        r#"{priority="low",stage="inference"} 0"#,
         r#"{priority="normal",stage="gate"} 0"#,
+        r#"{priority="normal",stage="inference"} 1.5"#,
     ];
     assert_eq!(sums.collect::<Vec<_>>(), expected);
 }
@@ -211,16 +217,11 @@ async fn a_wait_that_turns_out_too_long_ends_in_a_refusal() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_expected_to_be_too_long_is_refused_before_it_begins() {
-    let (gate, _) = gate(
-        1,
-        LanesConfig {
-            max_wait_ms: 1_000,
-            ..LanesConfig::default()
-        },
-    );
-    let held = admitted(&gate).await;
-    tokio::time::advance(Duration::from_secs(3)).await;
-    drop(held);
+    let lanes = LanesConfig {
+        max_wait_ms: 1_000,
+        ..LanesConfig::default()
+    };
+    let (gate, _) = before(Credits::of(1).each(Duration::from_secs(3)), lanes);
     let _held = admitted(&gate).await;
     let (cx, _client) = job(Priority::Normal, LONG);
     let began = Instant::now();
@@ -229,16 +230,13 @@ async fn a_wait_that_is_expected_to_be_too_long_is_refused_before_it_begins() {
     assert_eq!(
         refused.retry_after(),
         Some(Duration::from_secs(3)),
-        "the time that a credit is held"
+        "the time until the next credit"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_with_little_time_left_does_not_wait_for_what_takes_longer() {
-    let (gate, _) = gate(1, LanesConfig::default());
-    let held = admitted(&gate).await;
-    tokio::time::advance(Duration::from_secs(3)).await;
-    drop(held);
+    let (gate, _) = before(Credits::of(1).each(Duration::from_secs(3)), LanesConfig::default());
     let _held = admitted(&gate).await;
     let (hurried, _client) = job(Priority::Normal, Duration::from_secs(2));
     assert_eq!(gate.pass(&hurried).await.unwrap_err().code(), Code::Overloaded);
@@ -343,8 +341,45 @@ async fn the_credit_rides_with_the_request_until_its_context_is_gone() {
     let (gate, _) = gate(1, LanesConfig::default());
     let (mut cx, _client) = job(Priority::Normal, LONG);
     let credit = gate.pass(&cx).await.unwrap();
-    cx.carry(credit);
+    cx.admit(credit);
     assert_eq!(gate.free(), 0);
     drop(cx);
     assert_eq!(gate.free(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credit_that_is_given_back_early_lets_the_next_one_on_and_goes_back_once() {
+    let (gate, _) = gate(1, LanesConfig::default());
+    let held = admitted(&gate).await;
+    let (cx, _client) = job(Priority::Normal, LONG);
+    let mut next = Box::pin(gate.pass(&cx));
+    assert!(!poll(&mut next).await);
+    held.give_back();
+    let next = next.await.unwrap();
+    held.give_back();
+    drop(held);
+    assert_eq!(gate.free(), 0, "it is the next one's");
+    drop(next);
+    assert_eq!(gate.free(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_at_the_gate_may_wait_as_much_less_further_on() {
+    let (gate, registry) = gate(1, LanesConfig::default());
+    let held = admitted(&gate).await;
+    assert_eq!(held.patience(), Duration::from_secs(10));
+    let (cx, _client) = job(Priority::Normal, LONG);
+    let leaving = async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        drop(held);
+    };
+    let (passed, ()) = tokio::join!(gate.pass(&cx), leaving);
+    let passed = passed.unwrap();
+    assert_eq!(passed.patience(), Duration::from_secs(6));
+    let refused = passed.refusal();
+    assert_eq!(
+        (refused.code(), shed(&registry, "wait_too_long")),
+        (Code::Overloaded, 1.0)
+    );
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
 }

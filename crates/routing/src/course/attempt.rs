@@ -10,14 +10,17 @@ use tokio::time::{Instant, timeout};
 pub(super) struct Place {
     member: Arc<Member>,
     model: Arc<dyn Model>,
-    is_stream: bool,
     held: Held,
     // Last, so that whoever hears of it finds the rest given back.
-    _entered: Entered,
+    entered: Entered,
 }
 
 /// One of the route's places on a tier.
 struct Entered {
+    route: Arc<Route>,
+    is_stream: bool,
+    since: Instant,
+    has_served: bool,
     _calls: Counted,
     // After the place: whoever hears of it finds it free.
     _freed: Freed,
@@ -43,6 +46,10 @@ impl Place {
         let member = route.member(candidate.worker)?.clone();
         let model = router.model(candidate.worker)?.clone();
         let entered = Entered {
+            route: route.clone(),
+            is_stream,
+            since: Instant::now(),
+            has_served: false,
             _calls: route.enter(candidate.tier, is_stream)?,
             _freed: Freed(router.routes.clone()),
         };
@@ -53,9 +60,8 @@ impl Place {
         Some(Place {
             member,
             model,
-            is_stream,
             held,
-            _entered: entered,
+            entered,
         })
     }
 
@@ -71,7 +77,8 @@ impl Place {
 
     /// Makes the call, which may take `longest` up to its first token. The place rides inside the reply.
     pub(super) async fn call(mut self, cx: &Cx, prompt: &Prompt, longest: Option<Duration>) -> Result<Reply, Failure> {
-        let mut waiting = Waiting::begin(&self.member, self.is_stream);
+        let Entered { is_stream, since, .. } = self.entered;
+        let mut waiting = Waiting::begin(&self.member, is_stream, since);
         let call = self.model.call(cx, prompt);
         let called = match longest {
             Some(longest) => timeout(longest, call).await.unwrap_or_else(|_| Err(too_slow(longest))),
@@ -83,11 +90,12 @@ impl Place {
             Ok(reply) => {
                 self.held.permit.first_token();
                 self.member.served();
-                self.member.answered(self.is_stream, took);
+                self.member.answered(is_stream, took);
+                self.entered.has_served = true;
                 Ok(self.ride(reply))
             }
             Err(failure) => {
-                self.member.failed(self.is_stream, &failure, took);
+                self.member.failed(is_stream, &failure, took);
                 Err(self.held.permit.failed(failure))
             }
         }
@@ -119,6 +127,16 @@ fn too_slow(longest: Duration) -> Failure {
     Failure::new(Code::FirstTokenTimeout, text)
 }
 
+// === impl Entered ===
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        if let Some(hold) = self.route.hold(self.route.room(self.is_stream)) {
+            hold.is_over(self.since.elapsed(), self.has_served);
+        }
+    }
+}
+
 // === impl Freed ===
 
 impl Drop for Freed {
@@ -130,12 +148,12 @@ impl Drop for Freed {
 // === impl Waiting ===
 
 impl<'a> Waiting<'a> {
-    fn begin(member: &'a Member, is_stream: bool) -> Self {
+    fn begin(member: &'a Member, is_stream: bool, since: Instant) -> Self {
         member.begins(is_stream);
         Waiting {
             member,
             is_stream,
-            since: Instant::now(),
+            since,
             is_over: false,
         }
     }

@@ -95,9 +95,9 @@ async fn streams_wait_apart_where_they_have_limits_of_their_own() {
             },
         );
         let room = |is_stream| bench.routes.room(&prompt(is_stream).request).unwrap();
-        let slots = bench.routes.slots(room(true));
+        let slots = bench.slots(true);
         assert_eq!((bench.routes.rooms(), room(false), room(true), slots), expected);
-        assert_eq!(bench.routes.slots(room(false)), 100);
+        assert_eq!(bench.slots(false), 100);
     }
 }
 
@@ -184,7 +184,45 @@ async fn where_no_worker_is_usable_nobody_waits_for_one() {
         matches!(bench.routes.admit(2), Admission::Refused),
         "there is no such room"
     );
-    assert_eq!(bench.routes.slots(2), 0);
+    assert_eq!(bench.routes.interval(2), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_come_free_as_often_as_calls_that_served_have_shown() {
+    let script = |_: &str, nth: usize| if nth < 2 { slow(3_500) } else { crate::fixtures::bad() };
+    let bench = Bench::new("a", script, |setup| {
+        setup.slots = 2;
+        setup.config.retry_attempts = 1;
+    });
+    let interval = |room| bench.routes.interval(room);
+    assert_eq!(interval(0), Duration::ZERO);
+    for _ in 0..2 {
+        bench.answer(&streamed()).await.unwrap();
+    }
+    assert_eq!(interval(0), ms(1_750));
+    // Calls that fail at once, and requests that are not called at all.
+    for _ in 0..100 {
+        bench.answer(&streamed()).await.unwrap_err();
+    }
+    assert_eq!(bench.states(), ["open"]);
+    bench.members[0].guard().reset();
+    assert_eq!(interval(0), ms(1_750));
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_wait_apart_have_an_interval_of_their_own() {
+    let bench = Bench::new(
+        "a",
+        |_, nth| slow(1_000 + 1_000 * nth as u64),
+        |setup| {
+            setup.slots = 4;
+            setup.route.stream_soft_limit = Some(1);
+        },
+    );
+    for is_stream in [true, false] {
+        bench.answer(&prompt(is_stream)).await.unwrap();
+    }
+    assert_eq!([0, 1].map(|room| bench.routes.interval(room)), [ms(500), ms(1_000)]);
 }
 
 #[tokio::test(start_paused = true)]

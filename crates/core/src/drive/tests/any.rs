@@ -3,7 +3,7 @@
 mod check;
 
 use super::*;
-use crate::{InFlight, Ledger};
+use crate::{InFlight, Ledger, fixtures::Permit};
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::sync::Weak;
 
@@ -211,7 +211,7 @@ fn submitted(name: usize, plan: &Plan, ledger: &Arc<Ledger>) -> (Job<(usize, Pla
     let mut cx = Cx::new(crate::RequestId::mint(0, [0; 10]), writer);
     let permit = Arc::new(());
     let kept = Arc::downgrade(&permit);
-    cx.carry(permit);
+    cx.admit(Permit(permit));
     cx.push([Chunk::text("said")]);
     let body = (name, plan.clone());
     (Job { cx, body }, answer.carrying(place), kept)

@@ -1,13 +1,21 @@
 use super::*;
 
 #[test]
-fn the_mean_follows_slowly_and_begins_with_the_first_sample() {
-    let second = Duration::from_secs(1);
-    assert_eq!(average(Duration::ZERO, second), second);
-    assert_eq!(average(second, second), second);
+fn a_wait_is_expected_to_take_an_interval_for_each_who_is_called_before_and_its_own() {
+    let (now, lanes, second) = (Instant::now(), LanesConfig::default(), Duration::from_secs(1));
+    let mut rooms = Rooms::new(1);
+    let expected = |rooms: &Rooms<()>, interval| rooms.expected_wait((0, interval), Priority::Normal, &lanes);
+    assert_eq!(expected(&rooms, second), second);
+    for _ in 0..3 {
+        rooms.wait(0, Priority::Normal, (), now);
+    }
+    assert_eq!(expected(&rooms, second), second * 4);
+    assert_eq!(expected(&rooms, Duration::ZERO), Duration::ZERO);
+    assert_eq!(expected(&rooms, Duration::MAX), Duration::MAX);
     assert_eq!(
-        average(Duration::from_secs(16), Duration::ZERO),
-        Duration::from_secs(15)
+        rooms.expected_wait((1, second), Priority::Normal, &lanes),
+        Duration::ZERO,
+        "there is no such room"
     );
 }
 

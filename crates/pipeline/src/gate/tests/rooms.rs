@@ -45,8 +45,8 @@ impl Capacity for TwoRooms {
         }
     }
 
-    fn slots(&self, _: usize) -> usize {
-        1
+    fn interval(&self, _: usize) -> Duration {
+        Duration::ZERO
     }
 
     fn plan(&self, _: &Request) -> Result<Value, Failure> {
@@ -183,8 +183,8 @@ impl Capacity for Shared {
         }
     }
 
-    fn slots(&self, _: usize) -> usize {
-        1
+    fn interval(&self, _: usize) -> Duration {
+        Duration::ZERO
     }
 
     fn plan(&self, _: &Request) -> Result<Value, Failure> {

@@ -37,6 +37,21 @@ async fn a_spent_budget_ends_requests_with_their_last_failure_and_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_the_budget_does_not_allow_is_none_of_those_that_a_worker_takes_in_a_minute() {
+    let bench = Bench::new("a | b", told(&[("a", "bad"), ("b", "fine")]), |setup| {
+        setup.route.retry_budget_percent = 0;
+        setup.route.retry_budget_min = 0;
+        setup.config.requests_per_minute = 60;
+        setup.config.requests_burst = 4;
+    });
+    for _ in 0..4 {
+        bench.answer(&streamed()).await.unwrap_err();
+    }
+    assert_eq!(bench.calls(), [4, 0]);
+    assert_eq!(bench.members[1].guard().view(Instant::now()).free, 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_that_refuses_by_itself_costs_neither_a_try_nor_budget() {
     let bench = Bench::new("a | b", told(&[("a", "slow:1000"), ("b", "fine")]), |setup| {
         setup.slots = 1;

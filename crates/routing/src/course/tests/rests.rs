@@ -214,7 +214,7 @@ async fn who_waits_longest_decides_how_long_it_is_tried() {
         .join(until, orchestrator_core::Priority::Normal)
         .unwrap();
     drop(leader);
-    let reply = orchestrator_core::Model::call(&bench.router, &cx, &streamed())
+    let reply = orchestrator_core::Model::call(&*bench.router, &cx, &streamed())
         .await
         .unwrap();
     assert_eq!((reply.head.attempts, now.elapsed()), (2, ms(2_000)));

@@ -177,6 +177,71 @@ proptest! {
     }
 }
 
+/// Two requests that were let on, one of them to a full worker, on which it may wait for so long.
+fn let_on(tiers: &str, script: &'static [(&'static str, &'static str)], change: impl FnOnce(&mut Setup)) -> Bench {
+    Bench::new(tiers, told(script), |setup| {
+        setup.slots = 1;
+        setup.patience = Some(ms(2_000));
+        change(setup);
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_let_on_waits_at_a_full_worker_for_no_longer_than_it_may() {
+    let bench = let_on("a", &[("a", "slow:3500")], |_| {});
+    sent_at(&bench, &[0, 10, 1_600]).await;
+    expect![[r#"
+        0      a is called
+        2010   failed: server_is_overloaded, again after 1s
+        3500   begins at call 1, primary
+        3500   "slow"
+        3500   ""
+        3500   over
+        3500   a is called
+        7000   begins at call 1, primary
+        7000   "slow"
+        7000   ""
+        7000   over
+    "#]]
+    .assert_eq(&bench.timeline.to_string());
+    assert_eq!(*bench.waits.lock(), [ms(2_000), ms(1_900)]);
+    bench.is_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_wait_no_longer_goes_on_to_a_costlier_tier_before_it_is_refused() {
+    let bench = let_on("a | b", &[("a", "slow:9000"), ("b", "slow:9000")], |setup| {
+        setup.route.overflow_after_ms = 60_000;
+    });
+    sent_at(&bench, &[0, 10, 20]).await;
+    expect![[r#"
+        0      a is called
+        2010   b is called
+        2020   failed: server_is_overloaded, again after 1s
+        9000   begins at call 1, primary
+        9000   "slow"
+        9000   ""
+        9000   over
+        11010  begins at call 1, secondary
+        11010  "slow"
+        11010  ""
+        11010  over
+    "#]]
+    .assert_eq(&bench.timeline.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_has_come_to_says_more_than_that_the_others_are_full() {
+    let bench = let_on("a | b", &[("a", "keys"), ("b", "slow:9000")], |_| {});
+    let _full = bench.members[1].enter(orchestrator_resilience::Pass::Usual).unwrap();
+    sent_at(&bench, &[0]).await;
+    expect![[r#"
+        0      a is called
+        2000   failed: upstream_credentials
+    "#]]
+    .assert_eq(&bench.timeline.to_string());
+}
+
 fn primary(worker: usize) -> Candidate {
     Candidate {
         worker,
@@ -186,7 +251,7 @@ fn primary(worker: usize) -> Candidate {
     }
 }
 
-/// Whoever looked while the place was held saw the tier full, and would look again only after a second.
+/// Whoever looked while the place was held saw the tier full, and would not look again at once.
 #[tokio::test(start_paused = true)]
 async fn a_place_that_the_worker_refuses_is_told_to_those_who_saw_it_taken() {
     let bench = Bench::new("a", told(&[("a", "fine")]), |setup| {

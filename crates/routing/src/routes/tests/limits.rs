@@ -67,7 +67,7 @@ async fn a_dry_run_and_the_gate_see_what_is_in_force() {
         )
     };
     assert_eq!(
-        (told(&bench), bench.routes.slots(0)),
+        (told(&bench), bench.slots(true)),
         (r#""round_robin" null null 30"#.to_owned(), 4)
     );
     bench.routes.all()[0].change(RouteConfig {
@@ -79,7 +79,7 @@ async fn a_dry_run_and_the_gate_see_what_is_in_force() {
     });
     bench.members[1].guard().set_max_concurrent(7);
     assert_eq!(
-        (told(&bench), bench.routes.slots(0)),
+        (told(&bench), bench.slots(true)),
         (r#""consistent_hash" 8 12 2"#.to_owned(), 8)
     );
 }

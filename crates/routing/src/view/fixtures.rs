@@ -4,9 +4,10 @@
 //! `rate:0.6` (opened by a failure rate of 0.6), `full`, `down`, `unknown`, `rest:5`, `limited:2`, `weight:3`; several
 //! with `+` between them. Workers are numbered from 0 as they stand there; `#0` names one that stood there before.
 
-use crate::{Ask, Balance, Plan, View, plan};
+use crate::{Ask, Balance, First, Plan, View, balance::wheel::Wheel, plan, plan::first::Front};
+use orchestrator_core::Tier;
 use orchestrator_resilience::State;
-use std::{fmt::Write, time::Duration};
+use std::{cell::Cell, collections::BTreeSet, fmt::Write, time::Duration};
 
 /// A worker that is well, healthy and idle.
 pub(crate) fn well(worker: usize) -> View {
@@ -60,6 +61,27 @@ pub(crate) fn planned(words: &str, ask: &Ask) -> Plan {
 
 pub(crate) fn planned_by(tiers: &[Vec<View>; 3], balance: Balance, ask: &Ask) -> Plan {
     plan(tiers.each_ref().map(Vec::as_slice), balance, ask)
+}
+
+/// What comes first in the plan of these workers, and how many looks it takes to know, or to give up.
+pub(crate) fn first_by(tiers: &[Vec<View>; 3], balance: Balance, ask: &Ask) -> (Option<First>, usize) {
+    let looks = Cell::new(0);
+    let workers: BTreeSet<_> = tiers.iter().flatten().map(|view| view.worker).collect();
+    let front = |(tier, views): (&Tier, &Vec<View>)| {
+        Front {
+            tier: *tier,
+            weights: &Wheel::new(views.iter().map(|view| view.weight)),
+            look: |place: usize| {
+                looks.set(looks.get() + 1);
+                views.get(place).cloned()
+            },
+            is_only: workers.len() == 1,
+        }
+        .first(balance, ask)
+    };
+    let mut tiers = Tier::ALL.iter().zip(tiers);
+    let first = tiers.find(|(_, views)| !views.is_empty()).and_then(front);
+    (first, looks.get())
 }
 
 /// The plan as text, a line for each of its parts.

@@ -68,10 +68,12 @@ fn weights(tier: &[View]) -> Wheel {
 /// One after the other, each followed by its next; each comes first as often as its share says.
 fn take_turns(usable: &mut [Usable<'_>], weights: &Wheel, turn: u64) {
     let drawn = draw::in_turn(weights, turn, among(usable));
-    match position(usable, drawn) {
-        Some(first) => usable.rotate_left(first),
-        None => rotate(usable, turn),
-    }
+    let by_turn = || {
+        turn.checked_rem(usable.len() as u64)
+            .and_then(|first| usize::try_from(first).ok())
+    };
+    let first = position(usable, drawn).or_else(by_turn);
+    usable.rotate_left(first.unwrap_or(0));
 }
 
 /// The first by the turn's point on a wheel of all weights, so that a run of turns comes close to the weights; behind it a
@@ -84,11 +86,10 @@ fn draw_by_weight(usable: &mut [Usable<'_>], weights: &Wheel, turn: u64) {
     cheapest_first(usable);
 }
 
-/// By the calls that each would run for its share; of equals each in its turn.
+/// By the calls that each would run for its share.
 fn fewest_running_first(usable: &mut [Usable<'_>], turn: u64) {
-    rotate(usable, turn);
     for one in usable.iter_mut() {
-        one.cost = calls_with_this(one.view) / one.view.share();
+        one.cost = cost_of_calls(one.view.running, (one.view.key, turn)) / one.view.share();
     }
     cheapest_first(usable);
 }
@@ -97,14 +98,12 @@ fn fewest_running_first(usable: &mut [Usable<'_>], turn: u64) {
 fn better_of_two_first(usable: &mut [Usable<'_>], len: usize, seed: u64) {
     let median = median_latency(usable);
     for one in usable.iter_mut() {
-        let wait = expected_wait(one.view, Some(median)).unwrap_or(BEHIND_ALL);
+        let wait = expected_wait(one.view, Some(median)).unwrap_or(BEHIND_ALL) * untied(one.view.key, seed);
         one.cost = if is_on_trial(one.view) { wait + BEHIND_ALL } else { wait };
     }
     let drawn = draw::better_of_two((len, seed), Some(median), among(usable));
     let first = position(usable, drawn);
     prefer(usable, first);
-    // Of equals none shall win by standing in front.
-    rotate(usable, mix(seed));
     cheapest_first(usable);
 }
 
@@ -115,10 +114,10 @@ fn rank_by_hash(usable: &mut [Usable<'_>], key: u64) {
     cheapest_first(usable);
 }
 
-/// A race that each wins with the probability of its share: exponential times, by hash.
+/// A race that each wins with the probability of its share.
 fn rank_by_hash_costs(usable: &mut [Usable<'_>], key: u64) {
     for one in usable {
-        one.cost = -unit(mix(mix(one.view.key) ^ key)).ln() / one.view.share();
+        one.cost = cost_by_hash(one.view.key, key) / one.view.share();
     }
 }
 
@@ -143,9 +142,19 @@ fn prefer(usable: &mut [Usable<'_>], first: Option<usize>) {
     }
 }
 
-fn rotate(usable: &mut [Usable<'_>], turn: u64) {
-    let first = turn.checked_rem(usable.len() as u64).unwrap_or(0);
-    usable.rotate_left(usize::try_from(first).unwrap_or(0));
+/// What a call costs at a worker that has so many already, for a share of one; of equals by chance.
+pub(crate) fn cost_of_calls(running: usize, (key, chance): (u64, u64)) -> f64 {
+    calls_with_this(running) * untied(key, chance)
+}
+
+/// What a worker costs for a session, for a share of one: an exponential time, by hash.
+pub(crate) fn cost_by_hash(key: u64, session: u64) -> f64 {
+    -unit(mix(mix(key) ^ session)).ln()
+}
+
+/// Makes equal costs differ by chance, and no others, so that nobody wins by standing in front.
+fn untied(key: u64, chance: u64) -> f64 {
+    1.0 + 1e-9 * unit(mix(mix(key) ^ chance))
 }
 
 /// How long a call at the worker is expected to take, by its latency and its running calls. One without samples has at
@@ -155,7 +164,7 @@ fn expected_wait(view: &View, median: Option<f64>) -> Option<f64> {
         Some(known) => known.as_secs_f64(),
         None => median?.max(view.latency_at_least.as_secs_f64()),
     };
-    Some(latency.max(LEAST_LATENCY) * calls_with_this(view) / view.share())
+    Some(latency.max(LEAST_LATENCY) * calls_with_this(view.running) / view.share())
 }
 
 /// Whether it has got its first call, but nothing is known of it yet.
@@ -177,8 +186,8 @@ fn median_latency(usable: &[Usable<'_>]) -> f64 {
     known.select_nth_unstable(middle).1.as_secs_f64()
 }
 
-fn calls_with_this(view: &View) -> f64 {
-    view.running as f64 + 1.0
+fn calls_with_this(running: usize) -> f64 {
+    running as f64 + 1.0
 }
 
 fn cheapest_first(usable: &mut [Usable<'_>]) {

@@ -132,6 +132,11 @@ impl Member {
         }
     }
 
+    /// What of its view can be told without a lock: the hash of its name, and its running calls.
+    pub(crate) fn at_a_glance(&self) -> (u64, usize) {
+        (self.key, self.guard.slots().taken())
+    }
+
     /// Takes what a call needs, or says why it may not be made.
     pub(crate) fn enter(&self, pass: Pass) -> Result<Held, Refusal> {
         let pool = match &self.pool {

@@ -161,6 +161,7 @@ impl Route {
         let front = Front {
             tier,
             weights,
+            glance: |place: usize| Some(seats.get(place)?.member.at_a_glance()),
             look: |place: usize| Some(seats.get(place)?.view(weights.weight(place), request.stream, now)),
             is_only: self.members.len() == 1,
         };

@@ -1,8 +1,8 @@
 //! Whom a way calls first, found by a look at few workers of the tier, however many there are.
 //!
 //! A way draws places and looks at who stands there, until it has whom it wants. Who cannot be called is passed over, so
-//! that chance falls to the others evenly. All that a draw knows beforehand are weights, so that it comes to the same
-//! whether one look is taken after the other or all were taken before.
+//! that chance falls to the others evenly. It comes to the same whether one look is taken after the other or all were taken
+//! before.
 
 use super::{GOLDEN, below, expected_wait, is_on_trial, mix, unit, wheel::Wheel};
 use crate::View;
@@ -81,6 +81,22 @@ pub(crate) fn better_of_two<V: Borrow<View>>(
         }
     }
     one.map(|(place, view, _)| (place, view))
+}
+
+/// The one that costs least. `costs` are those of warm workers, so that nobody costs less; whether one that is cold costs
+/// least depends on the others.
+pub(crate) fn cheapest<V: Borrow<View>>(costs: impl Iterator<Item = f64>, look: impl Fn(usize) -> Seen<V>) -> Drawn<V> {
+    let mut costs: Vec<_> = costs.enumerate().collect();
+    for _ in 0..LOOKS {
+        let places = costs.iter().enumerate();
+        let (at, &(place, _)) = places.min_by(|(_, (_, one)), (_, (_, other))| one.total_cmp(other))?;
+        match look(place) {
+            Seen::Usable(view) if view.borrow().warmth >= 1.0 => return Some((place, view)),
+            Seen::Usable(_) | Seen::Unclear => return None,
+            Seen::Unusable => costs.swap_remove(at),
+        };
+    }
+    None
 }
 
 /// One of the places below `len` but for `taken`.

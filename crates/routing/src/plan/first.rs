@@ -7,6 +7,7 @@ use super::{Plan, Reasons, Stand};
 use crate::{
     Ask, Balance, Candidate, View, Why,
     balance::{
+        cost_by_hash, cost_of_calls,
         draw::{self, Drawn, Seen},
         wheel::Wheel,
     },
@@ -25,9 +26,11 @@ pub struct First {
 
 /// The workers of the first tier that has any, as far as they are looked at.
 #[derive(Debug)]
-pub(crate) struct Front<'a, Look> {
+pub(crate) struct Front<'a, Glance, Look> {
     pub(crate) tier: Tier,
     pub(crate) weights: &'a Wheel,
+    /// What is known of the worker at a place without a look: the hash of its name, and its running calls.
+    pub(crate) glance: Glance,
     /// Takes a look at the worker at a place.
     pub(crate) look: Look,
     /// Whether the route has one worker, and no other.
@@ -36,7 +39,11 @@ pub(crate) struct Front<'a, Look> {
 
 // === impl Front ===
 
-impl<Look: Fn(usize) -> Option<View>> Front<'_, Look> {
+impl<Glance, Look> Front<'_, Glance, Look>
+where
+    Glance: Fn(usize) -> Option<(u64, usize)>,
+    Look: Fn(usize) -> Option<View>,
+{
     /// The first candidate of the plan; none where that takes a look at all workers.
     pub(crate) fn first(&self, balance: Balance, ask: &Ask) -> Option<First> {
         if ask.deadline_left.is_zero() {
@@ -57,8 +64,22 @@ impl<Look: Fn(usize) -> Option<View>> Front<'_, Look> {
             Balance::RoundRobin => draw::in_turn(self.weights, ask.turn, look),
             Balance::Weighted => draw::by_weight(self.weights, ask.turn, look),
             Balance::P2cEwma => draw::better_of_two((self.weights.len(), ask.seed), None, look),
-            Balance::LeastConnections | Balance::ConsistentHash => None,
+            Balance::LeastConnections => draw::cheapest(
+                self.costs(|(key, running)| cost_of_calls(running, (key, ask.turn))),
+                look,
+            ),
+            Balance::ConsistentHash => {
+                let session = ask.session.unwrap_or(ask.seed);
+                draw::cheapest(self.costs(|(key, _)| cost_by_hash(key, session)), look)
+            }
         }
+    }
+
+    /// What each worker costs once it is warm.
+    fn costs(&self, of_share: impl Fn((u64, usize)) -> f64) -> impl Iterator<Item = f64> {
+        let weights = self.weights.weights().map(f64::from);
+        let known = (0..).map(|place| (self.glance)(place).unwrap_or_default());
+        weights.zip(known).map(move |(weight, known)| of_share(known) / weight)
     }
 
     fn see(&self, stand: &Stand<'_>, place: usize) -> Seen<View> {

@@ -71,6 +71,7 @@ pub(crate) fn first_by(tiers: &[Vec<View>; 3], balance: Balance, ask: &Ask) -> (
         Front {
             tier: *tier,
             weights: &Wheel::new(views.iter().map(|view| view.weight)),
+            glance: |place: usize| views.get(place).map(|view| (view.key, view.running)),
             look: |place: usize| {
                 looks.set(looks.get() + 1);
                 views.get(place).cloned()

@@ -5,9 +5,6 @@ use crate::view::fixtures::{first_by, planned_by, route, well, wells};
 use orchestrator_resilience::State;
 use std::time::Duration;
 
-/// The ways that draw.
-const DRAWING: [Balance; 3] = [Balance::RoundRobin, Balance::Weighted, Balance::P2cEwma];
-
 /// A route of one tier.
 fn tier(views: Vec<View>) -> [Vec<View>; 3] {
     [views, Vec::new(), Vec::new()]
@@ -23,7 +20,7 @@ fn found(tiers: &[Vec<View>; 3], balance: Balance) -> (usize, usize) {
 
 #[test]
 fn a_thousand_workers_take_no_more_looks_than_three() {
-    for balance in DRAWING {
+    for balance in Balance::ALL {
         for workers in [3, 30, 1_000] {
             let (found, looks) = found(&tier(wells(workers)), balance);
             assert_eq!(found, 100, "{balance:?}");
@@ -36,7 +33,7 @@ fn a_thousand_workers_take_no_more_looks_than_three() {
 fn most_are_found_even_where_half_of_the_workers_cannot_be_called() {
     let half = |word: &str| route(&format!("{word} ok ").repeat(100));
     for word in ["open", "full", "rest", "down"] {
-        for balance in DRAWING {
+        for balance in Balance::ALL {
             let (found, looks) = found(&half(word), balance);
             assert!(
                 found >= 99 && looks <= 20,
@@ -48,7 +45,7 @@ fn most_are_found_even_where_half_of_the_workers_cannot_be_called() {
 
 #[test]
 fn who_might_be_treated_as_closed_takes_a_look_at_all() {
-    for balance in DRAWING {
+    for balance in Balance::ALL {
         assert_eq!(found(&route("rate:0.9 rate:0.8"), balance).0, 0);
         let (found, _) = found(&route("rate:0.9 ok ok ok"), balance);
         assert!((30..90).contains(&found), "{found}, {balance:?}");
@@ -72,10 +69,15 @@ fn what_the_others_latency_is_takes_a_look_at_all() {
 }
 
 #[test]
-fn those_that_put_all_in_order_look_at_all() {
-    for balance in [Balance::LeastConnections, Balance::ConsistentHash] {
-        assert_eq!(found(&tier(wells(3)), balance), (0, 0));
-    }
+fn whether_a_cold_worker_costs_least_takes_a_look_at_all() {
+    let cold = View { warmth: 0.5, ..well(0) };
+    let busy = View { running: 5, ..well(1) };
+    assert_eq!(
+        found(&tier(vec![cold.clone(), busy.clone()]), Balance::LeastConnections).0,
+        0
+    );
+    let (found, _) = found(&tier(vec![cold, busy]), Balance::ConsistentHash);
+    assert!((30..70).contains(&found), "{found}");
 }
 
 #[test]

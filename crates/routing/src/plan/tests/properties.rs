@@ -89,7 +89,7 @@ fn any_view() -> impl Strategy<Value = View> {
     let measured = (
         prop::option::of(1_u64..5_000),
         0.0..=1.0_f64,
-        0.1..=1.0_f64,
+        prop_oneof![2 => Just(1.0), 1 => 0.1..=1.0_f64],
         1_u32..=1_000,
     );
     let drawn = (state, (1_u64..300, seconds(), seconds()), healthy, load, measured);

@@ -30,9 +30,6 @@ use tokio::time::Instant;
 /// How often a route whose breakers are all open sends a request after all.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
-/// The weight where none is asked for.
-const EVEN: u32 = 1;
-
 /// A route. Reading it changes nothing.
 #[derive(Debug)]
 pub struct Route {

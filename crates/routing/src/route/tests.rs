@@ -148,6 +148,25 @@ async fn workers_that_are_away_have_nothing_free_and_none_is_no_number() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn full_workers_are_waited_for_though_others_are_away() {
+    for (full, away, expected) in [
+        (vec![0, 1, 2], vec![], Some(0)),
+        (vec![0, 1], vec![], Some(2)),
+        (vec![2], vec![0, 1], Some(0)),
+        (vec![0], vec![1, 2], Some(0)),
+        (vec![], vec![0, 1, 2], None),
+    ] {
+        let bench = bench("a b | c");
+        let take = |worker: &usize| [(); 2].map(|()| bench.members[*worker].enter(Pass::Usual).unwrap());
+        let held: Vec<_> = full.iter().map(take).collect();
+        away.iter()
+            .for_each(|worker: &usize| bench.members[*worker].guard().force_open(ms(9_000)));
+        assert_eq!(free(&bench, 9), expected, "{full:?} are full, {away:?} away");
+        drop(held);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_that_is_back_soon_is_counted_on_though_nothing_of_it_is_free() {
     let bench = bench("a | b");
     bench.members[1].guard().force_open(ms(9_000));

@@ -8,8 +8,10 @@ use super::{GOLDEN, below, expected_wait, is_on_trial, mix, unit, wheel::Wheel};
 use crate::View;
 use std::borrow::Borrow;
 
-/// Looks that a draw takes at most. Where more than nine of ten workers cannot be called, half of the draws find nobody.
-pub(crate) const LOOKS: usize = 16;
+/// Looks that a draw among so many takes at most; where nine of ten cannot be called it hardly ever finds nobody.
+pub(crate) fn looks(len: usize) -> usize {
+    len.saturating_mul(4).min(64)
+}
 
 /// What a look at one worker finds.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +45,7 @@ pub(crate) fn by_weight<V: Borrow<View>>(wheel: &Wheel, turn: u64, look: impl Fn
 /// The worker at `first`, with the chance of its warmth; else one drawn by weight, with the same reserve.
 fn warm<V: Borrow<View>>((wheel, first): (&Wheel, usize), turn: u64, look: impl Fn(usize) -> Seen<V>) -> Drawn<V> {
     let mut place = first;
-    for nth in 0..LOOKS as u64 {
+    for nth in 0..looks(wheel.len()) as u64 {
         let chance = mix(mix(turn).wrapping_add(nth));
         match look(place) {
             Seen::Usable(view) if unit(chance) <= view.borrow().warmth => return Some((place, view)),
@@ -62,7 +64,7 @@ pub(crate) fn better_of_two<V: Borrow<View>>(
     look: impl Fn(usize) -> Seen<V>,
 ) -> Drawn<V> {
     let mut one: Option<(usize, V, f64)> = None;
-    for nth in 1..=LOOKS as u64 {
+    for nth in 1..=looks(len) as u64 {
         let hash = mix(seed ^ GOLDEN.wrapping_mul(nth));
         let Some(place) = other_than(one.as_ref().map(|(place, ..)| *place), len, hash) else {
             break;
@@ -87,7 +89,7 @@ pub(crate) fn better_of_two<V: Borrow<View>>(
 /// least depends on the others.
 pub(crate) fn cheapest<V: Borrow<View>>(costs: impl Iterator<Item = f64>, look: impl Fn(usize) -> Seen<V>) -> Drawn<V> {
     let mut costs: Vec<_> = costs.enumerate().collect();
-    for _ in 0..LOOKS {
+    for _ in 0..looks(costs.len()) {
         let places = costs.iter().enumerate();
         let (at, &(place, _)) = places.min_by(|(_, (_, one)), (_, (_, other))| one.total_cmp(other))?;
         match look(place) {

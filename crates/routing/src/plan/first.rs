@@ -98,7 +98,7 @@ where
     fn has_more(&self, first: usize, look: impl Fn(usize) -> Seen<View>) -> Option<bool> {
         let len = self.weights.len();
         let others = (1..len)
-            .take(draw::LOOKS)
+            .take(draw::looks(len))
             .filter_map(|step| first.saturating_add(step).checked_rem(len));
         let mut seen = others.map(look);
         if seen.any(|seen| matches!(seen, Seen::Usable(_))) {

@@ -44,6 +44,18 @@ fn most_are_found_even_where_half_of_the_workers_cannot_be_called() {
 }
 
 #[test]
+fn few_of_a_thousand_are_found_by_chance() {
+    let crowd = route(&("full ".repeat(950) + &"ok ".repeat(50)));
+    for balance in [Balance::RoundRobin, Balance::Weighted, Balance::P2cEwma] {
+        let (found, looks) = found(&crowd, balance);
+        assert!(
+            (85..=100).contains(&found) && looks <= 128,
+            "{found}, {looks} looks, {balance:?}"
+        );
+    }
+}
+
+#[test]
 fn who_might_be_treated_as_closed_takes_a_look_at_all() {
     for balance in Balance::ALL {
         assert_eq!(found(&route("rate:0.9 rate:0.8"), balance).0, 0);

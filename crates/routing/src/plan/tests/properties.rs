@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    balance::draw::LOOKS,
+    balance::draw,
     view::fixtures::{first_by, well},
 };
 use orchestrator_resilience::State;
@@ -189,7 +189,7 @@ proptest! {
     fn what_few_looks_find_is_what_the_whole_plan_has_in_front(tiers in any_route(), ask in any_ask()) {
         for balance in Balance::ALL {
             let (first, looks) = first_by(&tiers, balance, &ask);
-            prop_assert!(looks <= 2 * LOOKS);
+            prop_assert!(looks <= 2 * draw::looks(5));
             let Some(first) = first else { continue };
             let plan = planned_by(&tiers, balance, &ask);
             prop_assert_eq!(Some(&first.candidate), plan.candidates.first());

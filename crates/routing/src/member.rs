@@ -64,6 +64,11 @@ impl Member {
         &self.name
     }
 
+    /// The hash of its name.
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+
     /// Its guard.
     pub fn guard(&self) -> &Guard {
         &self.guard
@@ -130,11 +135,6 @@ impl Member {
             latency_at_least: latency.at_least(now),
             unheard: self.unheard(is_stream).load(Relaxed),
         }
-    }
-
-    /// What of its view can be told without a lock: the hash of its name, and its running calls.
-    pub(crate) fn at_a_glance(&self) -> (u64, usize) {
-        (self.key, self.guard.slots().taken())
     }
 
     /// Takes what a call needs, or says why it may not be made.

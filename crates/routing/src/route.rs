@@ -1,10 +1,10 @@
 //! A route at work: its workers by tier, what runs on each, and what is left of its budget. All cores share it.
 
 mod room;
+mod seats;
 
 use crate::{
-    Ask, First, Fit, Member, Plan, RouteConfig, View,
-    balance::wheel::Wheel,
+    Ask, First, Fit, Member, Plan, RouteConfig,
     load::{Counted, Limit, Load},
     metrics::RouteMetrics,
     plan,
@@ -16,6 +16,7 @@ use crate::{
 use orchestrator_core::{Request, Tier};
 use orchestrator_resilience::{Config, RetryBudget, Slots};
 use parking_lot::Mutex;
+use seats::Seats;
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
@@ -57,6 +58,8 @@ pub struct Route {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) index: usize,
+    /// The hash of its worker's name.
+    pub(crate) key: u64,
     pub(crate) member: Arc<Member>,
     /// The pool of its worker, as the route counts pools.
     pub(crate) pool: Option<usize>,
@@ -154,12 +157,9 @@ impl Route {
     pub(crate) fn first(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Option<First> {
         let settings = self.settings.load();
         let tier = *Tier::ALL.iter().find(|tier| !of_tier(&self.tiers, **tier).is_empty())?;
-        let (seats, weights) = (of_tier(&self.tiers, tier), of_tier(&settings.weights, tier));
         let front = Front {
             tier,
-            weights,
-            glance: |place: usize| Some(seats.get(place)?.member.at_a_glance()),
-            look: |place: usize| Some(seats.get(place)?.view(weights.weight(place), request.stream, now)),
+            workers: self.seats_of(tier, &settings, request.stream, now),
             is_only: self.members.len() == 1,
         };
         front.first(settings.config.balance, &self.ask(turn, request, deadline_left))
@@ -168,7 +168,7 @@ impl Route {
     /// The plan of a request at this moment. Looking changes nothing.
     pub(crate) fn plan(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
         let settings = self.settings.load();
-        let views = self.views(&settings, request.stream, now);
+        let views = Tier::ALL.map(|tier| self.seats_of(tier, &settings, request.stream, now).views());
         let ask = self.ask(turn, request, deadline_left);
         plan(views.each_ref().map(Vec::as_slice), settings.config.balance, &ask)
     }
@@ -189,12 +189,13 @@ impl Route {
         }
     }
 
-    fn views(&self, settings: &Settings, is_stream: bool, now: Instant) -> [Vec<View>; 3] {
-        let mut weights = settings.weights.iter();
-        self.tiers.each_ref().map(|seats| {
-            let seats = seats.iter().zip(weights.next().into_iter().flat_map(Wheel::weights));
-            seats.map(|(seat, weight)| seat.view(weight, is_stream, now)).collect()
-        })
+    fn seats_of<'a>(&'a self, tier: Tier, settings: &'a Settings, is_stream: bool, now: Instant) -> Seats<'a> {
+        Seats {
+            seats: of_tier::<Vec<Seat>>(&self.tiers, tier),
+            weights: of_tier(&settings.weights, tier),
+            is_stream,
+            now,
+        }
     }
 
     /// Counts a call on a tier, if its soft limit allows one more.
@@ -266,15 +267,6 @@ impl Route {
     /// Calls of the route that are running.
     pub(crate) fn running(&self) -> usize {
         self.calls().into_iter().sum()
-    }
-}
-
-// === impl Seat ===
-
-impl Seat {
-    /// What a plan needs to know of its worker, at its weight in the route.
-    fn view(&self, weight: u32, is_stream: bool, now: Instant) -> View {
-        self.member.view((self.index, weight), is_stream, now)
     }
 }
 

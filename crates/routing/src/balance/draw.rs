@@ -85,10 +85,15 @@ pub(crate) fn better_of_two<V: Borrow<View>>(
     one.map(|(place, view, _)| (place, view))
 }
 
-/// The one that costs least. `costs` are those of warm workers, so that nobody costs less; whether one that is cold costs
-/// least depends on the others.
-pub(crate) fn cheapest<V: Borrow<View>>(costs: impl Iterator<Item = f64>, look: impl Fn(usize) -> Seen<V>) -> Drawn<V> {
-    let mut costs: Vec<_> = costs.enumerate().collect();
+/// The one that costs least for its share. `cost` is that of a share of one. Warm workers have their whole weight as share;
+/// whether one that is cold costs least depends on the others.
+pub(crate) fn cheapest<V: Borrow<View>>(
+    wheel: &Wheel,
+    cost: impl Fn(usize) -> f64,
+    look: impl Fn(usize) -> Seen<V>,
+) -> Drawn<V> {
+    let of_share = |(place, weight)| (place, cost(place) / f64::from(weight));
+    let mut costs: Vec<_> = wheel.weights().enumerate().map(of_share).collect();
     for _ in 0..looks(costs.len()) {
         let places = costs.iter().enumerate();
         let (at, &(place, _)) = places.min_by(|(_, (_, one)), (_, (_, other))| one.total_cmp(other))?;

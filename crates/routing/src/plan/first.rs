@@ -24,26 +24,33 @@ pub struct First {
     pub has_more: bool,
 }
 
-/// The workers of the first tier that has any, as far as they are looked at.
+/// The workers of a tier, each of which can be looked at. What else is asked of them takes no look.
+pub(crate) trait Workers {
+    /// Their weights.
+    fn weights(&self) -> &Wheel;
+
+    /// The hash of a worker's name.
+    fn key(&self, place: usize) -> u64;
+
+    /// A worker's running calls.
+    fn running(&self, place: usize) -> usize;
+
+    /// A look at a worker; none where there is nobody.
+    fn look(&self, place: usize) -> Option<View>;
+}
+
+/// The first tier that has workers.
 #[derive(Debug)]
-pub(crate) struct Front<'a, Glance, Look> {
+pub(crate) struct Front<W> {
     pub(crate) tier: Tier,
-    pub(crate) weights: &'a Wheel,
-    /// What is known of the worker at a place without a look: the hash of its name, and its running calls.
-    pub(crate) glance: Glance,
-    /// Takes a look at the worker at a place.
-    pub(crate) look: Look,
+    pub(crate) workers: W,
     /// Whether the route has one worker, and no other.
     pub(crate) is_only: bool,
 }
 
 // === impl Front ===
 
-impl<Glance, Look> Front<'_, Glance, Look>
-where
-    Glance: Fn(usize) -> Option<(u64, usize)>,
-    Look: Fn(usize) -> Option<View>,
-{
+impl<W: Workers> Front<W> {
     /// The first candidate of the plan; none where that takes a look at all workers.
     pub(crate) fn first(&self, balance: Balance, ask: &Ask) -> Option<First> {
         if ask.deadline_left.is_zero() {
@@ -60,30 +67,25 @@ where
     }
 
     fn draw(&self, balance: Balance, ask: &Ask, look: impl Fn(usize) -> Seen<View>) -> Drawn<View> {
+        let weights = self.workers.weights();
+        let key = |place| self.workers.key(place);
         match balance {
-            Balance::RoundRobin => draw::in_turn(self.weights, ask.turn, look),
-            Balance::Weighted => draw::by_weight(self.weights, ask.turn, look),
-            Balance::P2cEwma => draw::better_of_two((self.weights.len(), ask.seed), None, look),
-            Balance::LeastConnections => draw::cheapest(
-                self.costs(|(key, running)| cost_of_calls(running, (key, ask.turn))),
-                look,
-            ),
+            Balance::RoundRobin => draw::in_turn(weights, ask.turn, look),
+            Balance::Weighted => draw::by_weight(weights, ask.turn, look),
+            Balance::P2cEwma => draw::better_of_two((weights.len(), ask.seed), None, look),
+            Balance::LeastConnections => {
+                let cost = |place| cost_of_calls(self.workers.running(place), (key(place), ask.turn));
+                draw::cheapest(weights, cost, look)
+            }
             Balance::ConsistentHash => {
                 let session = ask.session.unwrap_or(ask.seed);
-                draw::cheapest(self.costs(|(key, _)| cost_by_hash(key, session)), look)
+                draw::cheapest(weights, |place| cost_by_hash(key(place), session), look)
             }
         }
     }
 
-    /// What each worker costs once it is warm.
-    fn costs(&self, of_share: impl Fn((u64, usize)) -> f64) -> impl Iterator<Item = f64> {
-        let weights = self.weights.weights().map(f64::from);
-        let known = (0..).map(|place| (self.glance)(place).unwrap_or_default());
-        weights.zip(known).map(move |(weight, known)| of_share(known) / weight)
-    }
-
     fn see(&self, stand: &Stand<'_>, place: usize) -> Seen<View> {
-        let Some(view) = (self.look)(place) else {
+        let Some(view) = self.workers.look(place) else {
             return Seen::Unusable;
         };
         match stand.why_skipped(&view) {
@@ -96,7 +98,7 @@ where
 
     /// Whether there is another candidate than the one at `first`; unknown where it is not one of its next neighbours.
     fn has_more(&self, first: usize, look: impl Fn(usize) -> Seen<View>) -> Option<bool> {
-        let len = self.weights.len();
+        let len = self.workers.weights().len();
         let others = (1..len)
             .take(draw::looks(len))
             .filter_map(|step| first.saturating_add(step).checked_rem(len));

@@ -83,17 +83,19 @@ fn of_one_alone_it_is_that_one() {
 
 #[test]
 fn the_cheapest_is_the_first_of_those_that_can_be_called() {
-    let costs = || [3.0, 1.0, 2.0, 0.5].into_iter();
-    assert_eq!(cheapest(costs(), only(&[0, 1, 2, 3])).unwrap().0, 3);
-    assert_eq!(cheapest(costs(), only(&[0, 2])).unwrap().0, 2);
-    assert!(cheapest(costs(), only(&[])).is_none());
+    let wheel = Wheel::new([1, 1, 4, 1]);
+    let cost = |place: usize| [3.0, 1.5, 4.0, 0.5][place];
+    assert_eq!(cheapest(&wheel, cost, only(&[0, 1, 2, 3])).unwrap().0, 3);
+    assert_eq!(cheapest(&wheel, cost, only(&[0, 1, 2])).unwrap().0, 2);
+    assert_eq!(cheapest(&wheel, cost, only(&[0])).unwrap().0, 0);
+    assert!(cheapest(&wheel, cost, only(&[])).is_none());
     let cold = |place| {
         Seen::Usable(View {
             warmth: 0.9,
             ..well(place)
         })
     };
-    assert!(cheapest(costs(), cold).is_none(), "another may cost less");
+    assert!(cheapest(&wheel, cost, cold).is_none(), "another may cost less");
 }
 
 proptest! {

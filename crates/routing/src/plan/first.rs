@@ -53,7 +53,7 @@ pub(crate) struct Front<W> {
 impl<W: Workers> Front<W> {
     /// The first candidate of the plan; none where that takes a look at all workers.
     pub(crate) fn first(&self, balance: Balance, ask: &Ask) -> Option<First> {
-        if ask.deadline_left.is_zero() {
+        if ask.deadline_left.is_zero() || ask.soft_left(self.tier) == 0 {
             return None;
         }
         // Whoever is found is not down, which shows that health is minded.

@@ -125,12 +125,18 @@ fn the_reason_is_that_of_the_first_tier_with_workers() {
 }
 
 #[test]
-fn nothing_is_looked_at_once_the_deadline_has_passed() {
+fn nothing_is_looked_at_once_the_deadline_has_passed_or_the_tier_is_full() {
     let late = Ask {
         deadline_left: Duration::ZERO,
         ..Ask::new(0, 0)
     };
-    assert_eq!(first_by(&route("ok ok"), Balance::P2cEwma, &late), (None, 0));
+    let full = Ask {
+        soft_left: [0, 9, 9],
+        ..Ask::new(0, 0)
+    };
+    for ask in [late, full] {
+        assert_eq!(first_by(&route("ok ok"), Balance::P2cEwma, &ask), (None, 0));
+    }
 }
 
 /// A worker that is probed by its breaker is drawn like any other, and one that warms up as often as it is warm.

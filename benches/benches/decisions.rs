@@ -1,4 +1,4 @@
-//! What is decided for each request: a slot, a rate limit, a breaker's leave, a plan.
+//! What is decided for each request: a slot, a rate limit, a breaker's leave, a plan; and all of that with the call between.
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,
@@ -6,11 +6,11 @@
 )]
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use orchestrator_benches::decisions;
+use orchestrator_benches::decisions::{self, Calls};
 use orchestrator_resilience::{Guard, Pass, RateLimit, Slots};
 use orchestrator_routing::{Ask, Balance, View};
 use std::hint::black_box;
-use tokio::time::Instant;
+use tokio::{runtime::Runtime, time::Instant};
 
 #[library_benchmark]
 #[bench::free(args = (64), setup = Slots::new)]
@@ -47,5 +47,13 @@ fn plan((views, ask): ([Vec<View>; 3], Ask)) -> usize {
     )
 }
 
-library_benchmark_group!(name = each, benchmarks = [slot, rate_limit, guard, plan]);
+#[library_benchmark]
+#[bench::of_three(args = (3), setup = decisions::calls)]
+#[bench::of_a_thousand(args = (1_000), setup = decisions::calls)]
+fn call((runtime, calls): (Runtime, &'static Calls)) -> Runtime {
+    black_box(runtime.block_on(calls.one()));
+    runtime
+}
+
+library_benchmark_group!(name = each, benchmarks = [slot, rate_limit, guard, plan, call]);
 main!(library_benchmark_groups = each);

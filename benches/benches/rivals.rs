@@ -11,8 +11,7 @@
 use criterion::{Bencher, Criterion, criterion_group, criterion_main};
 use failsafe::{CircuitBreaker, backoff, failure_policy};
 use governor::{DefaultDirectRateLimiter, Quota};
-use orchestrator_benches::decisions;
-use orchestrator_core::Model;
+use orchestrator_benches::decisions::{self, Calls};
 use orchestrator_resilience::{Guard, Pass, RateLimit, Slots};
 use orchestrator_routing::Balance;
 use recloser::Recloser;
@@ -129,7 +128,7 @@ fn rate_limit(criterion: &mut Criterion) {
     measure(criterion, what, "governor", refuses);
 }
 
-/// By power of two choices; no crate plans.
+/// The whole of it, by power of two choices; no crate plans.
 fn plan(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("a plan");
     for workers in [3, 30, 1_000] {
@@ -145,16 +144,21 @@ fn plan(criterion: &mut Criterion) {
 fn call_through_its_route(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime");
-    let mut group = criterion.benchmark_group("a call through its route");
-    for workers in [1, 3, 30, 1_000] {
-        let (router, prompt) = decisions::route(workers);
-        let (cx, _client) = orchestrator_testkit::cx(prompt.request.deadline);
-        group.bench_function(format!("{workers} workers"), |bencher| {
-            bencher.to_async(&runtime).iter(|| async {
-                let reply = router.call(&cx, &prompt).await;
-                assert!(reply.is_ok(), "it is served");
+    for balance in [
+        Balance::P2cEwma,
+        Balance::Weighted,
+        Balance::LeastConnections,
+        Balance::ConsistentHash,
+    ] {
+        let mut group = criterion.benchmark_group(format!("a call through its route, {balance:?}"));
+        for workers in [1, 3, 30, 1_000] {
+            let calls = runtime.block_on(Calls::to(workers, balance));
+            group.bench_function(format!("{workers} workers"), |bencher| {
+                bencher
+                    .to_async(&runtime)
+                    .iter(|| async { assert!(calls.one().await, "it is served") });
             });
-        });
+        }
     }
 }
 

@@ -2,14 +2,17 @@
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use orchestrator_core::{Cx, Failure, Head, Model, Prompt, Reply, Text, Tier};
+use orchestrator_core::{Answer, Cx, Failure, Head, Model, Prompt, Reply, Text, Tier};
 use orchestrator_resilience::{Guard, RateLimit, State};
-use orchestrator_routing::{Ask, Member, Metrics, RouteConfig, Router, Routes, View, stable_hash};
+use orchestrator_routing::{Ask, Balance, Member, Metrics, RouteConfig, Router, Routes, View, stable_hash};
 use orchestrator_testkit::chat;
 use prometheus::Registry;
 use rand::{SeedableRng, rngs::StdRng};
-use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
+use std::{cell::Cell, sync::Arc, time::Duration};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::Instant,
+};
 
 /// The guard of a worker that serves, for ever: taking it down costs more than what is measured.
 pub fn guard() -> &'static Guard {
@@ -38,30 +41,82 @@ pub fn tiers(workers: usize) -> ([Vec<View>; 3], Ask) {
     ([primary, Vec::new(), Vec::new()], Ask::new(7, 11))
 }
 
-/// A route with so many primary workers, all of which answer at once, and a request for it.
-///
-/// # Panics
-///
-/// If the route cannot be built.
-pub fn route(workers: usize) -> (Router, Prompt) {
-    let name = |worker| format!("worker {worker}");
-    let member = |worker| Arc::new(Member::new(guard_of(&name(worker), 64), None));
-    let members: Vec<_> = (0..workers).map(member).collect();
-    let config = RouteConfig {
-        primary: (0..workers).map(name).collect(),
-        ..RouteConfig::default()
-    };
-    let metrics = Metrics::register(&Registry::new()).expect("a new registry");
-    let routes = Routes::build([("route", config)], &members, 0, &metrics).expect("a route");
-    let models = vec![Arc::new(AtOnce) as Arc<dyn Model>; workers];
+/// Requests that a route's workers answer at once.
+pub struct Calls {
+    router: Router,
+    /// They differ in their chance.
+    prompts: Vec<Prompt>,
+    next: Cell<usize>,
+    cx: Cx,
+    _client: Answer,
+}
+
+impl Calls {
+    /// To so many primary workers, each of which was called before.
+    ///
+    /// # Panics
+    ///
+    /// If the route cannot be built.
+    pub async fn to(workers: usize, balance: Balance) -> Self {
+        let name = |worker| format!("worker {worker}");
+        let member = |worker| Arc::new(Member::new(guard_of(&name(worker), 64), None));
+        let members: Vec<_> = (0..workers).map(member).collect();
+        let config = |balance| RouteConfig {
+            primary: (0..workers).map(name).collect(),
+            balance,
+            ..RouteConfig::default()
+        };
+        let metrics = Metrics::register(&Registry::new()).expect("a new registry");
+        let in_turn = [("route", config(Balance::RoundRobin))];
+        let routes = Routes::build(in_turn, &members, 0, &metrics).expect("a route");
+        let models = vec![Arc::new(AtOnce) as Arc<dyn Model>; workers];
+        let prompts: Vec<_> = std::iter::repeat_with(prompt).take(256).collect();
+        let until = Instant::now() + Duration::from_secs(86_400);
+        let (cx, _client) = orchestrator_testkit::cx(until);
+        let calls = Calls {
+            router: Router::new(routes.clone(), models, StdRng::seed_from_u64(0)),
+            prompts,
+            next: Cell::new(0),
+            cx,
+            _client,
+        };
+        for _ in 0..workers {
+            assert!(calls.one().await, "it is served");
+        }
+        routes.all().iter().for_each(|route| route.change(config(balance)));
+        calls
+    }
+
+    /// From the look at the route's workers to the end of a call that is answered at once; whether it was.
+    pub async fn one(&self) -> bool {
+        let next = self.next.get();
+        self.next.set(next.wrapping_add(1));
+        match self.prompts.get(next % self.prompts.len()) {
+            Some(prompt) => self.router.call(&self.cx, prompt).await.is_ok(),
+            None => false,
+        }
+    }
+}
+
+fn prompt() -> Prompt {
     let request = chat(r#"{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true}"#);
-    let prompt = Prompt {
+    Prompt {
         request: Box::new(request),
         rewritten: false,
         grounding: Vec::new(),
         limit: None,
-    };
-    (Router::new(routes, models, StdRng::seed_from_u64(0)), prompt)
+    }
+}
+
+/// A runtime on this thread, and calls to so many workers by power of two choices, for ever.
+///
+/// # Panics
+///
+/// If there is no runtime to be had.
+pub fn calls(workers: usize) -> (Runtime, &'static Calls) {
+    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let calls = runtime.block_on(Calls::to(workers, Balance::P2cEwma));
+    (runtime, Box::leak(Box::new(calls)))
 }
 
 /// A model that has nothing to say.

@@ -13,4 +13,6 @@ fn the_benchmarks_decide_for_the_request() {
         let plan = plan(views.each_ref().map(Vec::as_slice), Balance::P2cEwma, &ask);
         assert_eq!((plan.candidates.len(), plan.reject), (workers, None));
     }
+    let (runtime, calls) = calls(3);
+    assert!((0..300).all(|_| runtime.block_on(calls.one())));
 }

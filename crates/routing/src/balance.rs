@@ -1,14 +1,21 @@
 //! How a tier's usable workers are put in order: the one to call first, and behind it those to fall back on.
 //!
 //! Each way is a pure function of the workers and of the request's chance or turn, so that a plan can be told before it is
-//! carried out. Each sorts by a cost that is found once for each worker.
+//! carried out. Each sorts by a cost that is found once for each worker; the ways that draw put whom they draw in front.
+
+pub(crate) mod draw;
+pub(crate) mod wheel;
 
 use crate::{Ask, Balance, View};
+use draw::{Drawn, Seen};
 use orchestrator_resilience::Pass;
+use wheel::Wheel;
 
 /// A worker that may be called, and what speaks against calling it before the others of its tier.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usable<'a> {
+    /// Where it stands in its tier.
+    pub(crate) place: usize,
     pub(crate) view: &'a View,
     pub(crate) pass: Pass,
     cost: f64,
@@ -16,6 +23,9 @@ pub(crate) struct Usable<'a> {
 
 /// The cost, in seconds, of a worker that is to come behind all others.
 const BEHIND_ALL: f64 = 1e9;
+
+/// The cost of the one that is to come before all others.
+const BEFORE_ALL: f64 = -1.0;
 
 /// The least latency that counts, in seconds, so that running calls weigh even where everything is forgotten.
 const LEAST_LATENCY: f64 = 1e-6;
@@ -26,94 +36,75 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 // === impl Usable ===
 
 impl<'a> Usable<'a> {
-    pub(crate) fn new(view: &'a View, pass: Pass) -> Self {
-        Usable { view, pass, cost: 0.0 }
-    }
-
-    /// Whether it has got its first call, but nothing is known of it yet.
-    fn is_on_trial(&self) -> bool {
-        self.view.latency.is_none() && self.view.unheard > 0
+    pub(crate) fn new(place: usize, view: &'a View, pass: Pass) -> Self {
+        let cost = 0.0;
+        Usable {
+            place,
+            view,
+            pass,
+            cost,
+        }
     }
 }
 
-/// Puts the usable workers of a tier in the order in which they are called.
-pub(crate) fn order(usable: &mut [Usable<'_>], balance: Balance, ask: &Ask) {
+/// Puts the usable workers of a tier, by their places in it, in the order in which they are called.
+pub(crate) fn order(usable: &mut [Usable<'_>], tier: &[View], balance: Balance, ask: &Ask) {
     if usable.len() < 2 {
         return;
     }
     match balance {
-        Balance::RoundRobin => take_turns_by_share(usable, ask.turn),
-        Balance::Weighted => draw_by_weight(usable, ask.turn),
+        Balance::RoundRobin => take_turns(usable, &weights(tier), ask.turn),
+        Balance::Weighted => draw_by_weight(usable, &weights(tier), ask.turn),
         Balance::LeastConnections => fewest_running_first(usable, ask.turn),
-        Balance::P2cEwma => better_of_two_first(usable, ask.seed),
+        Balance::P2cEwma => better_of_two_first(usable, tier.len(), ask.seed),
         Balance::ConsistentHash => rank_by_hash(usable, ask.session.unwrap_or(ask.seed)),
     }
 }
 
-/// One after the other, each followed by its next.
-fn take_turns(usable: &mut [Usable<'_>], turn: u64) {
-    let len = usable.len() as u64;
-    let first = turn.checked_rem(len).unwrap_or(0);
-    usable.rotate_left(usize::try_from(first).unwrap_or(0));
+fn weights(tier: &[View]) -> Wheel {
+    Wheel::new(tier.iter().map(|view| view.weight))
 }
 
-/// One after the other, each followed by its next; where their shares differ each comes first as often as its share says.
-fn take_turns_by_share(usable: &mut [Usable<'_>], turn: u64) {
-    let mut shares = usable.iter().map(|one| one.view.share());
-    let first = shares.next();
-    match shares.all(|share| Some(share) == first) {
-        true => take_turns(usable, turn),
-        false => usable.rotate_left(drawn_by_turn(usable, turn)),
-    }
+/// One after the other, each followed by its next; each comes first as often as its share says.
+fn take_turns(usable: &mut [Usable<'_>], weights: &Wheel, turn: u64) {
+    let drawn = draw::in_turn(weights, turn, among(usable));
+    let by_turn = || {
+        turn.checked_rem(usable.len() as u64)
+            .and_then(|first| usize::try_from(first).ok())
+    };
+    let first = position(usable, drawn).or_else(by_turn);
+    usable.rotate_left(first.unwrap_or(0));
 }
 
-/// The first by the turn's point on a line of all shares, so that a run of turns comes close to the shares; behind it a
+/// The first by the turn's point on a wheel of all weights, so that a run of turns comes close to the weights; behind it a
 /// draw by weight, so that what a failed worker leaves is shared likewise.
-fn draw_by_weight(usable: &mut [Usable<'_>], turn: u64) {
-    let first = drawn_by_turn(usable, turn);
+fn draw_by_weight(usable: &mut [Usable<'_>], weights: &Wheel, turn: u64) {
+    let drawn = draw::by_weight(weights, turn, among(usable));
+    let first = position(usable, drawn);
     rank_by_hash_costs(usable, mix(turn));
-    if let Some(first) = usable.get_mut(first) {
-        first.cost = -1.0;
-    }
+    prefer(usable, first);
     cheapest_first(usable);
 }
 
-/// The place of the one at the turn's point on a line of all shares.
-fn drawn_by_turn(usable: &[Usable<'_>], turn: u64) -> usize {
-    let all: f64 = usable.iter().map(|one| one.view.share()).sum();
-    let mut left = unit(turn.wrapping_mul(GOLDEN)) * all;
-    let first = usable.iter().position(|one| {
-        left -= one.view.share();
-        left <= 0.0
-    });
-    first.unwrap_or(0)
-}
-
-/// By the calls that each would run for its share; of equals each in its turn.
+/// By the calls that each would run for its share.
 fn fewest_running_first(usable: &mut [Usable<'_>], turn: u64) {
-    take_turns(usable, turn);
     for one in usable.iter_mut() {
-        one.cost = calls_with_this(one.view) / one.view.share();
+        one.cost = cost_of_calls(one.view.running, (one.view.key, turn)) / one.view.share();
     }
     cheapest_first(usable);
 }
 
-/// Power of two choices (Mitzenmacher): two drawn by chance, the cheaper one first; behind it the others by cost. Those on
-/// trial are drawn only where there is no other.
-fn better_of_two_first(usable: &mut [Usable<'_>], seed: u64) {
-    // Of equals none shall win by standing in front.
-    take_turns(usable, mix(seed));
+/// The better of two drawn by chance; behind it the others by what they cost, those on trial last.
+fn better_of_two_first(usable: &mut [Usable<'_>], len: usize, seed: u64) {
     let median = median_latency(usable);
     for one in usable.iter_mut() {
-        one.cost = expected_wait(one, median);
+        let wait = expected_wait(one.view, Some(median)).unwrap_or(BEHIND_ALL) * untied(one.view.key, seed);
+        one.cost = if is_on_trial(one.view) { wait + BEHIND_ALL } else { wait };
     }
+    let drawn = draw::better_of_two((len, seed), Some(median), among(usable));
+    let first = position(usable, drawn);
+    prefer(usable, first);
     cheapest_first(usable);
-    let known = usable.iter().filter(|one| !one.is_on_trial()).count();
-    let drawn_from = if known == 0 { usable.len() } else { known };
-    let winner = lower_of_two(drawn_from, seed);
-    if let Some(up_to_winner) = usable.get_mut(..=winner) {
-        up_to_winner.rotate_right(1);
-    }
 }
 
 /// Rendezvous hashing (Thaler, Ravishankar), weighted (Schindelhauer, Schomaker): a worker that comes or goes moves no
@@ -123,19 +114,62 @@ fn rank_by_hash(usable: &mut [Usable<'_>], key: u64) {
     cheapest_first(usable);
 }
 
-/// A race that each wins with the probability of its share: exponential times, by hash.
+/// A race that each wins with the probability of its share.
 fn rank_by_hash_costs(usable: &mut [Usable<'_>], key: u64) {
     for one in usable {
-        one.cost = -unit(mix(mix(one.view.key) ^ key)).ln() / one.view.share();
+        one.cost = cost_by_hash(one.view.key, key) / one.view.share();
     }
 }
 
-/// How long a call at the worker is expected to take, by its latency and its running calls.
-fn expected_wait(one: &Usable<'_>, median: f64) -> f64 {
-    let assumed = || median.max(one.view.latency_at_least.as_secs_f64());
-    let latency = one.view.latency.map_or_else(assumed, |known| known.as_secs_f64());
-    let wait = latency.max(LEAST_LATENCY) * calls_with_this(one.view) / one.view.share();
-    if one.is_on_trial() { wait + BEHIND_ALL } else { wait }
+/// What a draw sees who looks at the places of these workers.
+fn among<'a>(usable: &[Usable<'a>]) -> impl Fn(usize) -> Seen<&'a View> {
+    |place| {
+        let found = usable.binary_search_by_key(&place, |one| one.place);
+        let usable = found.ok().and_then(|at| usable.get(at));
+        usable.map_or(Seen::Unusable, |one| Seen::Usable(one.view))
+    }
+}
+
+/// Where among these workers the one that was drawn is.
+fn position<V>(usable: &[Usable<'_>], drawn: Drawn<V>) -> Option<usize> {
+    let (place, _) = drawn?;
+    usable.binary_search_by_key(&place, |one| one.place).ok()
+}
+
+fn prefer(usable: &mut [Usable<'_>], first: Option<usize>) {
+    if let Some(first) = first.and_then(|first| usable.get_mut(first)) {
+        first.cost = BEFORE_ALL;
+    }
+}
+
+/// What a call costs at a worker that has so many already, for a share of one; of equals by chance.
+pub(crate) fn cost_of_calls(running: usize, (key, chance): (u64, u64)) -> f64 {
+    calls_with_this(running) * untied(key, chance)
+}
+
+/// What a worker costs for a session, for a share of one: an exponential time, by hash.
+pub(crate) fn cost_by_hash(key: u64, session: u64) -> f64 {
+    -unit(mix(mix(key) ^ session)).ln()
+}
+
+/// Makes equal costs differ by chance, and no others, so that nobody wins by standing in front.
+fn untied(key: u64, chance: u64) -> f64 {
+    1.0 + 1e-9 * unit(mix(mix(key) ^ chance))
+}
+
+/// How long a call at the worker is expected to take, by its latency and its running calls. One without samples has at
+/// least the median of its tier; where that is not known, neither is the wait.
+fn expected_wait(view: &View, median: Option<f64>) -> Option<f64> {
+    let latency = match view.latency {
+        Some(known) => known.as_secs_f64(),
+        None => median?.max(view.latency_at_least.as_secs_f64()),
+    };
+    Some(latency.max(LEAST_LATENCY) * calls_with_this(view.running) / view.share())
+}
+
+/// Whether it has got its first call, but nothing is known of it yet.
+fn is_on_trial(view: &View) -> bool {
+    view.latency.is_none() && view.unheard > 0
 }
 
 /// The latency, in seconds, that workers without samples are assumed to have at least: the median of the others.
@@ -152,17 +186,8 @@ fn median_latency(usable: &[Usable<'_>]) -> f64 {
     known.select_nth_unstable(middle).1.as_secs_f64()
 }
 
-fn calls_with_this(view: &View) -> f64 {
-    view.running as f64 + 1.0
-}
-
-/// Of two different places below `len`, drawn by chance, the lower.
-fn lower_of_two(len: usize, seed: u64) -> usize {
-    let one = below(len, mix(seed ^ GOLDEN));
-    // Among the other places, numbered as if the first one were missing. Those behind it would have to be counted up by
-    // one; the lower of the two is the same without.
-    let other = below(len.saturating_sub(1), mix(seed.wrapping_add(GOLDEN)));
-    one.min(other)
+fn calls_with_this(running: usize) -> f64 {
+    running as f64 + 1.0
 }
 
 fn cheapest_first(usable: &mut [Usable<'_>]) {

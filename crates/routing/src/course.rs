@@ -6,7 +6,7 @@
 
 mod attempt;
 
-use crate::{Candidate, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
+use crate::{Candidate, First, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
 use attempt::Place;
 use orchestrator_core::{Admitted, Blame, Code, Cx, Failure, LOOK_AGAIN, Prompt, Reply, Retry, Tier};
 use orchestrator_resilience::{Attempts, Pause};
@@ -101,12 +101,7 @@ impl<'a> Course<'a> {
         loop {
             // Listened to before the look, so that a slot which comes free meanwhile is not missed.
             let freed = router.routes.freed().notified();
-            let plan = self.plan();
-            let next = match self.spared(&plan) {
-                Some(left) => Next::Wait(left),
-                None => self.follow(plan).await?,
-            };
-            match next {
+            match self.round().await? {
                 Next::Answered(reply) => return Ok(reply),
                 Next::Wait(longest) => self.wait(longest, freed).await?,
                 Next::Again(pause) => sleep(pause).await,
@@ -139,12 +134,43 @@ impl<'a> Course<'a> {
         last.unwrap_or_else(refused)
     }
 
-    fn plan(&self) -> Plan {
-        let now = Instant::now();
-        let mut plan = self.route.plan(&self.prompt.request, self.left(now), now);
+    /// Calls whom the plan has in front; who else there is is looked for only where that does not answer.
+    async fn round(&mut self) -> Result<Next, Failure> {
+        let (turn, made) = (self.route.take_turn(), self.attempts.made());
+        let first = self.first(turn);
+        if let Some(First { candidate, has_more }) = first
+            && let Some(reply) = self.call(candidate, has_more).await?
+        {
+            return Ok(Next::Answered(reply));
+        }
+        let mut plan = self.plan(turn);
+        if let Some(First { candidate, .. }) = first.filter(|_| self.attempts.made() > made) {
+            plan.candidates.retain(|other| other.worker != candidate.worker);
+        }
+        match self.spared(&plan) {
+            Some(left) => Ok(Next::Wait(left)),
+            None => self.follow(plan, made).await,
+        }
+    }
+
+    /// What the plan has in front, if that is found without a look at all workers. A request that has made a call already is
+    /// choosy.
+    fn first(&self, turn: u64) -> Option<First> {
+        if self.attempts.made() > 0 {
+            return None;
+        }
+        let (request, now) = (&self.prompt.request, Instant::now());
+        let first = self.route.first(turn, request, self.left(now), now)?;
+        tracing::debug!(request_id = %request.id, route = &*self.route.name, ?first, "a plan");
+        Some(first)
+    }
+
+    fn plan(&self, turn: u64) -> Plan {
+        let (request, now) = (&self.prompt.request, Instant::now());
+        let mut plan = self.route.plan(turn, request, self.left(now), now);
         plan.candidates
             .retain(|candidate| !self.barred.contains(&candidate.worker));
-        tracing::debug!(request_id = %self.prompt.request.id, route = &*self.route.name, ?plan, "a plan");
+        tracing::debug!(request_id = %request.id, route = &*self.route.name, ?plan, "a plan");
         plan
     }
 
@@ -160,10 +186,10 @@ impl<'a> Course<'a> {
         (!left.is_zero()).then_some(left)
     }
 
-    /// Calls the workers of a plan, one after the other.
-    async fn follow(&mut self, plan: Plan) -> Result<Next, Failure> {
+    /// Calls the workers of a plan, one after the other; before the round there were as many calls as `made`.
+    async fn follow(&mut self, plan: Plan, made: u32) -> Result<Next, Failure> {
         let mut is_full = plan.skipped.iter().any(|skipped| self.is_full(skipped));
-        let (mut untried, made) = (plan.candidates, self.attempts.made());
+        let mut untried = plan.candidates;
         let is_barred = untried.is_empty() && !is_full;
         while let Some(candidate) = self.next(&mut untried) {
             let before = self.attempts.made();

@@ -34,7 +34,7 @@ pub use health::Probing;
 pub(crate) use latency::Latency;
 pub use member::Member;
 pub use metrics::Metrics;
-pub use plan::{Candidate, Plan, Reject, Skipped, plan};
+pub use plan::{Candidate, First, Plan, Reject, Skipped, plan};
 pub use pool::PoolSlots;
 pub use reason::{Reason, Refused, Why};
 pub use route::Route;

@@ -64,6 +64,11 @@ impl Member {
         &self.name
     }
 
+    /// The hash of its name.
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+
     /// Its guard.
     pub fn guard(&self) -> &Guard {
         &self.guard

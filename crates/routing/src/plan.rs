@@ -1,15 +1,18 @@
 //! The plan of a request: which workers may be called, in which order, and why; made before any call, without I/O.
 //!
 //! A pure function of what is known: equal inputs give equal plans. No worker is a candidate twice; one that stands in
-//! several tiers is one of the first in which it is usable.
+//! several tiers is one of the first in which it is usable. Most requests need only the [`first`] candidate, which is found
+//! without a look at all workers; the others are looked for when it could not answer.
 
+pub(crate) mod first;
 mod reasons;
 mod stand;
 
 use crate::balance::{self, Usable};
 use crate::{Ask, Balance, Reason, Refused, View, Why};
+pub use first::First;
 use orchestrator_core::Tier;
-use orchestrator_resilience::{Pass, State};
+use orchestrator_resilience::Pass;
 use reasons::Reasons;
 use stand::Stand;
 use std::time::Duration;
@@ -72,7 +75,7 @@ pub fn plan(tiers: [&[View]; 3], balance: Balance, ask: &Ask) -> Plan {
     for stand in stands.iter().filter(|stand| !stand.views.is_empty()) {
         let lenient = stand::others_are_unusable(&stands, stand.tier);
         plan.sort_out(stand, lenient, &mut usable);
-        balance::order(&mut usable, balance, ask);
+        balance::order(&mut usable, stand.views, balance, ask);
         plan.append(stand.tier, &usable);
         usable.clear();
     }
@@ -96,8 +99,10 @@ impl Plan {
                 continue;
             }
             match stand.why_skipped(view) {
-                None => usable.push(Usable::new(view, Pass::Usual)),
-                Some(_) if as_closed.binary_search(&place).is_ok() => usable.push(Usable::new(view, Pass::AsClosed)),
+                None => usable.push(Usable::new(place, view, Pass::Usual)),
+                Some(_) if as_closed.binary_search(&place).is_ok() => {
+                    usable.push(Usable::new(place, view, Pass::AsClosed))
+                }
                 Some(why) => self.skipped.push(Skipped {
                     worker: view.worker,
                     tier: stand.tier,
@@ -116,16 +121,8 @@ impl Plan {
 
     fn append(&mut self, tier: Tier, usable: &[Usable<'_>]) {
         let reasons = Reasons::of(tier, self);
-        self.candidates.extend(usable.iter().map(|one| Candidate {
-            worker: one.view.worker,
-            tier,
-            pass: one.pass,
-            reason: if one.view.state == State::HalfOpen {
-                reasons.probed
-            } else {
-                reasons.well
-            },
-        }));
+        let candidates = usable.iter().map(|one| reasons.candidate(one.view, tier, one.pass));
+        self.candidates.extend(candidates);
     }
 
     /// When every worker is open, but for those known to be down: the one due soonest, as its probe.

@@ -1,20 +1,25 @@
 //! A route at work: its workers by tier, what runs on each, and what is left of its budget. All cores share it.
 
 mod room;
+mod seats;
 
 use crate::{
-    Ask, Fit, Member, Plan, RouteConfig, View,
+    Ask, First, Fit, Member, Plan, RouteConfig,
     hold::Hold,
     load::{Counted, Limit, Load},
     metrics::RouteMetrics,
     plan,
+    plan::first::Front,
     settings::{InForce, Settings},
     stable_hash,
+    view::of_tier,
 };
 use orchestrator_core::{Request, Tier};
 use orchestrator_resilience::{Config, RetryBudget, Slots};
 use parking_lot::Mutex;
+use seats::Seats;
 use std::{
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc,
@@ -30,9 +35,6 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// Waiting rooms of a route: one for all, and one for streams that wait apart, while they have limits of their own.
 pub(crate) const ROOMS: usize = 2;
 
-/// The weight where none is asked for.
-const EVEN: u32 = 1;
-
 /// A route. Reading it changes nothing.
 #[derive(Debug)]
 pub struct Route {
@@ -41,6 +43,8 @@ pub struct Route {
     settings: InForce,
     /// Primary, secondary, backup.
     tiers: [Vec<Seat>; 3],
+    /// Its workers by their numbers.
+    members: HashMap<usize, Arc<Member>>,
     /// The pools that its workers are in.
     pools: Vec<Slots>,
     /// Requests that the gate has let on.
@@ -60,6 +64,8 @@ pub struct Route {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) index: usize,
+    /// The hash of its worker's name.
+    pub(crate) key: u64,
     pub(crate) member: Arc<Member>,
     /// The pool of its worker, as the route counts pools.
     pub(crate) pool: Option<usize>,
@@ -87,6 +93,11 @@ impl Route {
             models: config.models.clone(),
             settings: InForce::new(config),
             pools: Seat::relate(&mut tiers),
+            members: tiers
+                .iter()
+                .flatten()
+                .map(|seat| (seat.index, seat.member.clone()))
+                .collect(),
             tiers,
             metrics,
         }
@@ -142,13 +153,7 @@ impl Route {
 
     /// The workers of one of its tiers.
     pub fn members(&self, tier: Tier) -> impl Iterator<Item = &Arc<Member>> {
-        let [primary, secondary, backup] = &self.tiers;
-        let seats = match tier {
-            Tier::Primary => primary,
-            Tier::Secondary => secondary,
-            Tier::Backup => backup,
-        };
-        seats.iter().map(|seat| &seat.member)
+        of_tier(&self.tiers, tier).iter().map(|seat| &seat.member)
     }
 
     /// Requests that the gate has let on and that are not answered yet.
@@ -156,55 +161,64 @@ impl Route {
         self.requests.all()
     }
 
-    /// The plan of a request at this moment. It takes its turn, and changes nothing else.
-    pub(crate) fn plan(&self, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
-        self.plan_at(self.turn.fetch_add(1, Relaxed), request, deadline_left, now)
+    /// The next turn, which all plans of one round of a request share.
+    pub(crate) fn take_turn(&self) -> u64 {
+        self.turn.fetch_add(1, Relaxed)
+    }
+
+    /// What comes first in the plan of a request at this moment, if that takes no look at all workers.
+    pub(crate) fn first(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Option<First> {
+        let settings = self.settings.load();
+        let tier = *Tier::ALL.iter().find(|tier| !of_tier(&self.tiers, **tier).is_empty())?;
+        let front = Front {
+            tier,
+            workers: self.seats_of(tier, &settings, request.stream, now),
+            is_only: self.members.len() == 1,
+        };
+        front.first(settings.config.balance, &self.ask(turn, request, deadline_left))
+    }
+
+    /// The plan of a request at this moment. Looking changes nothing.
+    pub(crate) fn plan(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
+        let settings = self.settings.load();
+        let views = Tier::ALL.map(|tier| self.seats_of(tier, &settings, request.stream, now).views());
+        let ask = self.ask(turn, request, deadline_left);
+        plan(views.each_ref().map(Vec::as_slice), settings.config.balance, &ask)
     }
 
     /// The plan that a request would have at this moment.
     pub(crate) fn preview(&self, request: &Request, now: Instant) -> Plan {
         let left = request.deadline.saturating_duration_since(now);
-        self.plan_at(self.turn.load(Relaxed), request, left, now)
+        self.plan(self.turn.load(Relaxed), request, left, now)
     }
 
-    fn plan_at(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
-        let settings = self.settings.load();
-        let views = self.views(&settings, request.stream, now);
-        let ask = Ask {
+    fn ask(&self, turn: u64, request: &Request, deadline_left: Duration) -> Ask {
+        Ask {
             session: request.session.as_deref().map(stable_hash),
             seed: seed(request),
             turn,
             deadline_left,
             soft_left: self.calls.each_ref().map(|calls| calls.left(request.stream)),
-        };
-        plan(views.each_ref().map(Vec::as_slice), settings.config.balance, &ask)
+        }
     }
 
-    fn views(&self, settings: &Settings, is_stream: bool, now: Instant) -> [Vec<View>; 3] {
-        let mut weights = settings.weights.iter();
-        self.tiers.each_ref().map(|seats| {
-            let seats = seats.iter().zip(weights.next().into_iter().flatten());
-            seats
-                .map(|(seat, weight)| seat.member.view((seat.index, *weight), is_stream, now))
-                .collect()
-        })
+    fn seats_of<'a>(&'a self, tier: Tier, settings: &'a Settings, is_stream: bool, now: Instant) -> Seats<'a> {
+        Seats {
+            seats: of_tier::<Vec<Seat>>(&self.tiers, tier),
+            weights: of_tier(&settings.weights, tier),
+            is_stream,
+            now,
+        }
     }
 
     /// Counts a call on a tier, if its soft limit allows one more.
     pub(crate) fn enter(&self, tier: Tier, is_stream: bool) -> Option<Counted> {
-        let [primary, secondary, backup] = &self.calls;
-        match tier {
-            Tier::Primary => primary,
-            Tier::Secondary => secondary,
-            Tier::Backup => backup,
-        }
-        .enter(is_stream)
+        of_tier(&self.calls, tier).enter(is_stream)
     }
 
     /// The worker of this number.
     pub(crate) fn member(&self, index: usize) -> Option<&Arc<Member>> {
-        let seat = self.seats().find(|seat| seat.index == index);
-        seat.map(|seat| &seat.member)
+        self.members.get(&index)
     }
 
     /// Its workers, tier by tier.

@@ -187,6 +187,7 @@ fn seats(name: &str, config: &RouteConfig, members: &[Arc<Member>]) -> Result<[V
                 })?;
         Ok(Seat {
             index,
+            key: member.key(),
             member: member.clone(),
             pool: None,
             before: [false; 3],

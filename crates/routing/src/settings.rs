@@ -1,6 +1,6 @@
 //! What may be changed of a route while it works, as one value: a plan is made by one version of it.
 
-use crate::RouteConfig;
+use crate::{RouteConfig, balance::wheel::Wheel};
 use orchestrator_core::{Live, Setter, live};
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use std::sync::Arc;
 #[derive(Debug, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) config: Arc<RouteConfig>,
-    /// Of the workers of each tier, in their order.
-    pub(crate) weights: [Vec<u32>; 3],
+    /// Of the workers of each tier.
+    pub(crate) weights: [Wheel; 3],
 }
 
 /// The settings of a route, and the end that changes them.
@@ -23,9 +23,9 @@ pub(crate) struct InForce {
 
 impl Settings {
     fn new(config: RouteConfig) -> Self {
-        let of_tier = |workers: &[String]| workers.iter().map(|worker| config.weight(worker)).collect();
+        let weights = |workers: &Vec<String>| Wheel::new(workers.iter().map(|worker| config.weight(worker)));
         Settings {
-            weights: [&config.primary, &config.secondary, &config.backup].map(|workers| of_tier(workers)),
+            weights: [&config.primary, &config.secondary, &config.backup].map(weights),
             config: Arc::new(config),
         }
     }

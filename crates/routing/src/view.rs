@@ -1,6 +1,7 @@
 //! What a plan is made from: what is known of each worker, and what the request asks. Plain values, taken once, so that a
 //! plan can be told and made again.
 
+use orchestrator_core::Tier;
 use orchestrator_resilience::State;
 use std::time::Duration;
 
@@ -84,6 +85,20 @@ impl Ask {
             deadline_left: Duration::MAX,
             soft_left: [usize::MAX; 3],
         }
+    }
+
+    /// Calls that the soft limits still allow on a tier.
+    pub(crate) fn soft_left(&self, tier: Tier) -> usize {
+        *of_tier(&self.soft_left, tier)
+    }
+}
+
+/// What of these belongs to the tier.
+pub(crate) fn of_tier<T>([primary, secondary, backup]: &[T; 3], tier: Tier) -> &T {
+    match tier {
+        Tier::Primary => primary,
+        Tier::Secondary => secondary,
+        Tier::Backup => backup,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Why the workers of a tier are called: by what befell the tiers before it.
 
 use super::Plan;
-use crate::{Reason, Why};
+use crate::{Candidate, Reason, View, Why};
 use orchestrator_core::Tier;
+use orchestrator_resilience::{Pass, State};
 
 /// The reasons of a tier's candidates.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,17 @@ impl Reasons {
             },
             Tier::Backup if is_overloaded_before_backup(plan) => Reasons::both(Reason::BackupDueToLoad),
             Tier::Backup => Reasons::both(Reason::BackupOutage),
+        }
+    }
+
+    /// The candidate that stands for this worker.
+    pub(super) fn candidate(&self, view: &View, tier: Tier, pass: Pass) -> Candidate {
+        let is_probed = view.state == State::HalfOpen;
+        Candidate {
+            worker: view.worker,
+            tier,
+            pass,
+            reason: if is_probed { self.probed } else { self.well },
         }
     }
 

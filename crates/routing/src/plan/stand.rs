@@ -21,19 +21,22 @@ impl<'a> Stand<'a> {
     /// The tiers of a route.
     pub(super) fn of_all(tiers: [&'a [View]; 3], ask: &Ask) -> [Stand<'a>; 3] {
         let [primary, secondary, backup] = tiers;
-        let [in_primary, in_secondary, in_backup] = ask.soft_left;
         let minds_health = tiers.iter().copied().flatten().any(|view| !is_down(view));
-        let stand = |tier, views, soft_left| Stand {
+        [
+            Stand::new(Tier::Primary, primary, ask, minds_health),
+            Stand::new(Tier::Secondary, secondary, ask, minds_health),
+            Stand::new(Tier::Backup, backup, ask, minds_health),
+        ]
+    }
+
+    /// One tier of a route.
+    pub(super) fn new(tier: Tier, views: &'a [View], ask: &Ask, minds_health: bool) -> Self {
+        Stand {
             tier,
             views,
-            has_room: soft_left > 0,
+            has_room: ask.soft_left(tier) > 0,
             minds_health,
-        };
-        [
-            stand(Tier::Primary, primary, in_primary),
-            stand(Tier::Secondary, secondary, in_secondary),
-            stand(Tier::Backup, backup, in_backup),
-        ]
+        }
     }
 
     /// Why a worker is skipped; none for a usable one.

@@ -4,9 +4,9 @@
 //! tiers. What depends on who takes which is counted low, since whoever is let on for a slot that there is not waits at the
 //! worker.
 
-use super::{EVEN, Route, Seat};
-use crate::{View, load::Load};
-use orchestrator_resilience::{Slots, State};
+use super::{Route, Seat};
+use crate::{Member, load::Load};
+use orchestrator_resilience::{Cause, Guard, Slots, State, View};
 use std::{iter::zip, time::Duration};
 use tokio::time::Instant;
 
@@ -20,16 +20,19 @@ enum Standing {
     Away,
 }
 
-/// What is counted: of a worker, of a pool, and of a tier for requests of a kind.
+/// What is counted: of a worker's slots, of a worker that was looked at, which is never more than that, of a pool, and of a
+/// tier for requests of a kind.
 struct Measure {
-    of_worker: fn(&View) -> usize,
+    of_slots: fn(&Guard) -> usize,
+    of_worker: fn(&Member, &View) -> usize,
     of_pool: fn(&Slots) -> usize,
     of_tier: fn(&Load, bool) -> usize,
 }
 
 const FREE: Measure = Measure {
-    of_worker: |view| match view.rest.is_zero() {
-        true => view.free,
+    of_slots: |guard| guard.slots().free(),
+    of_worker: |member, seen| match seen.rest.is_zero() {
+        true => member.free(seen),
         false => 0,
     },
     of_pool: Slots::free,
@@ -37,7 +40,8 @@ const FREE: Measure = Measure {
 };
 
 const ALL: Measure = Measure {
-    of_worker: |view| view.running.saturating_add(view.free),
+    of_slots: |guard| guard.slots().max(),
+    of_worker: |member, seen| seen.running.saturating_add(member.free(seen)),
     of_pool: Slots::max,
     of_tier: Load::most,
 };
@@ -73,16 +77,21 @@ impl Route {
         let mut sum = None;
         for (seats, mut tier) in zip(&self.tiers, tiers) {
             for seat in seats {
-                let view = seat.member.view((seat.index, EVEN), is_stream, now);
-                if Standing::of(&view, self.longest_rest()) != standing {
-                    continue;
-                }
                 let mut none = usize::MAX;
                 let pool = seat.pool.and_then(|pool| pools.get_mut(pool)).unwrap_or(&mut none);
-                let counted = match seat.was_counted(tiers) {
+                let most = match seat.was_counted(tiers) {
                     true => 0,
-                    false => (measure.of_worker)(&view).min(*pool).min(tier),
+                    false => (measure.of_slots)(seat.member.guard()).min(*pool).min(tier),
                 };
+                // Beside a worker that is known to be one, another without room changes nothing.
+                if most == 0 && sum.is_some() {
+                    continue;
+                }
+                let seen = seat.member.guard().view(now);
+                if Standing::of(&seen, seat.member.healthy(now), self.longest_rest()) != standing {
+                    continue;
+                }
+                let counted = (measure.of_worker)(&seat.member, &seen).min(most);
                 (*pool, tier) = (pool.saturating_sub(counted), tier.saturating_sub(counted));
                 let sum = sum.insert(sum.unwrap_or(0_usize).saturating_add(counted));
                 if *sum >= enough {
@@ -130,12 +139,12 @@ fn place(pools: &mut Vec<Slots>, pool: &Slots) -> usize {
 // === impl Standing ===
 
 impl Standing {
-    fn of(view: &View, longest_rest: Duration) -> Self {
-        match view.state {
-            _ if view.rest.max(view.rate_limited) > longest_rest => Standing::Away,
-            State::Open if view.opened_by_rate => Standing::Spared,
+    fn of(seen: &View, healthy: Option<bool>, longest_rest: Duration) -> Self {
+        match seen.state {
+            _ if seen.rest.max(seen.rate_limited) > longest_rest => Standing::Away,
+            State::Open if seen.cause.is_some_and(Cause::by_rate) => Standing::Spared,
             State::Open => Standing::Away,
-            State::Closed | State::HalfOpen if view.healthy == Some(false) => Standing::Spared,
+            State::Closed | State::HalfOpen if healthy == Some(false) => Standing::Spared,
             State::Closed | State::HalfOpen => Standing::Usable,
         }
     }

@@ -37,7 +37,7 @@ async fn workers_are_known_by_number_and_come_tier_by_tier() {
 async fn each_plan_takes_a_turn_and_the_same_request_has_the_same_chance() {
     let (bench, prompt) = (bench("a b"), prompt(true));
     let first = || {
-        let plan = route(&bench).plan(&prompt.request, ms(1_000), Instant::now());
+        let plan = route(&bench).plan(route(&bench).take_turn(), &prompt.request, ms(1_000), Instant::now());
         plan.candidates[0].worker
     };
     assert_eq!([first(), first(), first()], [0, 1, 0]);
@@ -145,6 +145,25 @@ async fn workers_that_are_away_have_nothing_free_and_none_is_no_number() {
     assert_eq!(free(&bench, 9), Some(2));
     bench.members[1].guard().force_open(ms(9_000));
     assert_eq!(free(&bench, 9), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_workers_are_waited_for_though_others_are_away() {
+    for (full, away, expected) in [
+        (vec![0, 1, 2], vec![], Some(0)),
+        (vec![0, 1], vec![], Some(2)),
+        (vec![2], vec![0, 1], Some(0)),
+        (vec![0], vec![1, 2], Some(0)),
+        (vec![], vec![0, 1, 2], None),
+    ] {
+        let bench = bench("a b | c");
+        let take = |worker: &usize| [(); 2].map(|()| bench.members[*worker].enter(Pass::Usual).unwrap());
+        let held: Vec<_> = full.iter().map(take).collect();
+        away.iter()
+            .for_each(|worker: &usize| bench.members[*worker].guard().force_open(ms(9_000)));
+        assert_eq!(free(&bench, 9), expected, "{full:?} are full, {away:?} away");
+        drop(held);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,10 +15,14 @@ fn config() -> RouteConfig {
 #[test]
 fn weights_stand_in_the_order_of_the_workers() {
     let in_force = InForce::new(config());
-    assert_eq!(in_force.load().weights, [vec![4, 1], vec![], vec![2, 4]]);
-    let weights = [("b".to_owned(), 7)].into();
-    in_force.change(RouteConfig { weights, ..config() });
-    assert_eq!(in_force.load().weights, [vec![1, 7], vec![], vec![1, 1]]);
+    let weights = |tiers: [&[u32]; 3]| tiers.map(|weights| Wheel::new(weights.iter().copied()));
+    assert_eq!(in_force.load().weights, weights([&[4, 1], &[], &[2, 4]]));
+    let of_b = [("b".to_owned(), 7)].into();
+    in_force.change(RouteConfig {
+        weights: of_b,
+        ..config()
+    });
+    assert_eq!(in_force.load().weights, weights([&[1, 7], &[], &[1, 1]]));
 }
 
 #[test]

@@ -4,9 +4,15 @@
 //! `rate:0.6` (opened by a failure rate of 0.6), `full`, `down`, `unknown`, `rest:5`, `limited:2`, `weight:3`; several
 //! with `+` between them. Workers are numbered from 0 as they stand there; `#0` names one that stood there before.
 
-use crate::{Ask, Balance, Plan, View, plan};
+use crate::{
+    Ask, Balance, First, Plan, View,
+    balance::wheel::Wheel,
+    plan,
+    plan::first::{Front, Workers},
+};
+use orchestrator_core::Tier;
 use orchestrator_resilience::State;
-use std::{fmt::Write, time::Duration};
+use std::{cell::Cell, collections::BTreeSet, fmt::Write, time::Duration};
 
 /// A worker that is well, healthy and idle.
 pub(crate) fn well(worker: usize) -> View {
@@ -60,6 +66,52 @@ pub(crate) fn planned(words: &str, ask: &Ask) -> Plan {
 
 pub(crate) fn planned_by(tiers: &[Vec<View>; 3], balance: Balance, ask: &Ask) -> Plan {
     plan(tiers.each_ref().map(Vec::as_slice), balance, ask)
+}
+
+/// What comes first in the plan of these workers, and how many looks it takes to know, or to give up.
+pub(crate) fn first_by(tiers: &[Vec<View>; 3], balance: Balance, ask: &Ask) -> (Option<First>, usize) {
+    let workers: BTreeSet<_> = tiers.iter().flatten().map(|view| view.worker).collect();
+    let mut filled = Tier::ALL.into_iter().zip(tiers).filter(|(_, views)| !views.is_empty());
+    let Some((tier, views)) = filled.next() else {
+        return (None, 0);
+    };
+    let front = Front {
+        tier,
+        workers: Watched {
+            views,
+            weights: Wheel::new(views.iter().map(|view| view.weight)),
+            looks: Cell::new(0),
+        },
+        is_only: workers.len() == 1,
+    };
+    let first = front.first(balance, ask);
+    (first, front.workers.looks.get())
+}
+
+/// Workers who count how often they are looked at.
+struct Watched<'a> {
+    views: &'a [View],
+    weights: Wheel,
+    looks: Cell<usize>,
+}
+
+impl Workers for Watched<'_> {
+    fn weights(&self) -> &Wheel {
+        &self.weights
+    }
+
+    fn key(&self, place: usize) -> u64 {
+        self.views[place].key
+    }
+
+    fn running(&self, place: usize) -> usize {
+        self.views[place].running
+    }
+
+    fn look(&self, place: usize) -> Option<View> {
+        self.looks.set(self.looks.get() + 1);
+        self.views.get(place).cloned()
+    }
 }
 
 /// The plan as text, a line for each of its parts.

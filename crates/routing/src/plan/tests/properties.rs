@@ -1,7 +1,11 @@
 //! What holds of every plan: over all routes of one worker a tier, and over many drawn ones.
 
 use super::*;
-use crate::view::fixtures::well;
+use crate::{
+    balance::draw,
+    view::fixtures::{first_by, well},
+};
+use orchestrator_resilience::State;
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeSet;
 
@@ -85,7 +89,7 @@ fn any_view() -> impl Strategy<Value = View> {
     let measured = (
         prop::option::of(1_u64..5_000),
         0.0..=1.0_f64,
-        0.1..=1.0_f64,
+        prop_oneof![2 => Just(1.0), 1 => 0.1..=1.0_f64],
         1_u32..=1_000,
     );
     let drawn = (state, (1_u64..300, seconds(), seconds()), healthy, load, measured);
@@ -179,6 +183,18 @@ proptest! {
         let told: BTreeSet<_> = called.into_iter().chain(plan.skipped.iter().map(|one| one.worker)).collect();
         let all: BTreeSet<_> = tiers.iter().flatten().map(|view| view.worker).collect();
         prop_assert_eq!(told, all);
+    }
+
+    #[test]
+    fn what_few_looks_find_is_what_the_whole_plan_has_in_front(tiers in any_route(), ask in any_ask()) {
+        for balance in Balance::ALL {
+            let (first, looks) = first_by(&tiers, balance, &ask);
+            prop_assert!(looks <= 2 * draw::looks(5));
+            let Some(first) = first else { continue };
+            let plan = planned_by(&tiers, balance, &ask);
+            prop_assert_eq!(Some(&first.candidate), plan.candidates.first());
+            prop_assert_eq!(first.has_more, plan.candidates.len() > 1);
+        }
     }
 
     #[test]

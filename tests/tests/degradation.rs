@@ -149,6 +149,28 @@ fn a_reduced_request_is_smaller_and_a_stream_is_degraded_as_well() {
 }
 
 #[test]
+fn a_stream_whose_status_has_left_says_in_a_comment_what_answers() {
+    let hasty = format!("{SMALL}patience_ms = 200\n[server]\nkeepalive_ms = 20\n");
+    let scene = Scene::start(r#""reduced", "message""#, &hasty);
+    scene.live.script(Script::failing(503));
+    scene.reduced.script(Script {
+        first_ms: 60_000,
+        ..Script::default()
+    });
+    let reply = post(scene.program.address, CHAT, "", &chat("hi", r#","stream":true"#));
+    let (before, said) = reply.body.split_once("data: ").unwrap();
+    assert_eq!((reply.status, reply.header("x-orchestrator-degraded")), (200, None));
+    assert!(
+        before.ends_with(": ping\n\n: x-orchestrator-degraded: message\n\n"),
+        "{before}"
+    );
+    assert!(
+        said.contains("Come back later.") && said.contains("data: [DONE]"),
+        "{said}"
+    );
+}
+
+#[test]
 fn without_a_step_that_can_the_failure_is_as_clear_as_ever() {
     let scene = Scene::start(r#""cache", "reduced""#, SMALL);
     for server in [&scene.live, &scene.reduced] {
@@ -167,7 +189,7 @@ fn without_a_step_that_can_the_failure_is_as_clear_as_ever() {
 fn a_rule_spares_workers_that_fail_too_often() {
     let rule = "[[degradation.rules]]\nname = \"dying\"\nmode = \"message\"\nfailure_rate = 0.5\nmin_requests = 4\nhold_s = 600\n";
     let breakers = "[workers.big.resilience]\ncircuit_breaker_threshold = 0\nfailure_rate = 0.0\n";
-    let scene = Scene::start(r#""message""#, &format!("{rule}{breakers}"));
+    let scene = Scene::start(r#""message", "reduced""#, &format!("{SMALL}{rule}{breakers}"));
     scene.live.script(Script::failing(503));
     for number in 0..40 {
         assert_eq!(scene.told(&format!("ask {number}")), by("message", "Come back later."));
@@ -182,6 +204,8 @@ fn a_rule_spares_workers_that_fail_too_often() {
         (&shown["rules"][0]["holds"], &shown["rules"][0]["route"]),
         (&json!(true), &json!("all"))
     );
+    let rules = shown["rules"].as_array().unwrap().len();
+    assert_eq!(rules, 1, "no rule is watched for the route of the reduced mode");
     let gauge = r#"orchestrator_degradation_rule_holds{route="all",rule="dying"}"#;
     assert_eq!(scene.program.metric(gauge), 1.0);
 }

@@ -48,7 +48,7 @@ enum Command {
     Explain {
         #[command(flatten)]
         question: Question,
-        /// Tells the plan of the chat request in this file instead: which workers it would be sent to, and why.
+        /// Prints the plan of the chat request in this file instead, as JSON: which workers it would be sent to, and why.
         #[arg(long)]
         request: Option<PathBuf>,
     },

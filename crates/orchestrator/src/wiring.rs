@@ -192,12 +192,14 @@ impl Wiring {
     }
 }
 
-/// What all cores share of what stands in for the workers.
+/// What all cores share of what stands in for the workers of those routes that requests take.
 fn degradation(config: &Config, workers: &Workers, registry: &Registry) -> Result<Arc<Degradation>, OrchestratorError> {
     let metrics = orchestrator_degradation::Metrics::register(registry.metrics())?;
     let routes = workers.routes.clone();
-    let names = routes.all().iter().map(|route| route.name().into()).collect();
-    let route_of = Arc::new(move |request: &Request| routes.number(request));
+    let all = routes.all().iter().enumerate();
+    let taken = all.filter(|(_, route)| !route.config().models.is_empty());
+    let (numbers, names): (Vec<_>, Vec<_>) = taken.map(|(number, route)| (number, route.name().into())).unzip();
+    let route_of = Arc::new(move |request: &Request| numbers.binary_search(&routes.number(request)?).ok());
     Ok(Degradation::new(config.degradation.clone(), names, route_of, &metrics))
 }
 

@@ -237,6 +237,9 @@ fn help_and_version_are_data() {
     ] {
         assert!(help.stdout.contains(words), "{words} is missing in\n{}", help.stdout);
     }
+    let explain = ended(["explain", "--help"]);
+    let words = "Prints the plan of the chat request in this file instead, as JSON";
+    assert!(explain.stdout.contains(words), "{explain:?}");
     let version = ended(["--version"]);
     assert_eq!(version.stdout, format!("orchestrator {}\n", env!("CARGO_PKG_VERSION")));
 }

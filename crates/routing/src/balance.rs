@@ -126,8 +126,19 @@ fn rank_by_hash(usable: &mut [Usable<'_>], key: u64) {
 /// A race that each wins with the probability of its share: exponential times, by hash.
 fn rank_by_hash_costs(usable: &mut [Usable<'_>], key: u64) {
     for one in usable {
-        one.cost = -unit(mix(mix(one.view.key) ^ key)).ln() / one.view.share();
+        one.cost = hash_cost(one.view, key);
     }
+}
+
+fn hash_cost(view: &View, key: u64) -> f64 {
+    -unit(mix(mix(view.key) ^ key)).ln() / view.share()
+}
+
+/// The worker that the calls of a session go to before all others of a tier, were they all usable.
+pub(crate) fn own(tier: &[View], session: u64) -> Option<usize> {
+    let costs = tier.iter().map(|view| (hash_cost(view, session), view.worker));
+    let least = costs.min_by(|(one, _), (other, _)| one.total_cmp(other));
+    least.map(|(_, worker)| worker)
 }
 
 /// How long a call at the worker is expected to take, by its latency and its running calls.

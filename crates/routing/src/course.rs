@@ -6,7 +6,7 @@
 
 mod attempt;
 
-use crate::{Candidate, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
+use crate::{Ask, Candidate, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router, routes::unknown_model};
 use attempt::Place;
 use orchestrator_core::{Blame, Code, Cx, Failure, Prompt, Reply, Retry, Tier};
 use orchestrator_resilience::{Attempts, Pause};
@@ -22,6 +22,7 @@ pub(crate) struct Course<'a> {
     route: &'a Arc<Route>,
     cx: &'a Cx,
     prompt: &'a Prompt,
+    ask: Ask,
     began: Instant,
     attempts: Attempts,
     /// Tiers that were called.
@@ -59,6 +60,7 @@ impl<'a> Course<'a> {
             route,
             cx,
             prompt,
+            ask: route.ask(&prompt.request),
             began: Instant::now(),
             attempts: Attempts::new(route.resilience()),
             tiers: Vec::new(),
@@ -98,7 +100,7 @@ impl<'a> Course<'a> {
 
     fn plan(&self) -> Plan {
         let now = Instant::now();
-        let mut plan = self.route.plan(&self.prompt.request, self.left(now), now);
+        let mut plan = self.route.plan(self.ask, &self.prompt.request, self.left(now), now);
         plan.candidates
             .retain(|candidate| !self.barred.contains(&candidate.worker));
         tracing::debug!(request_id = %self.prompt.request.id, route = &*self.route.name, ?plan, "a plan");
@@ -111,7 +113,8 @@ impl<'a> Course<'a> {
         if !first.reason.is_overflow() || self.attempts.made() > 0 {
             return None;
         }
-        let left = self.route.overflow_after().checked_sub(self.began.elapsed())?;
+        let most = self.route.overflow_after(&self.prompt.request);
+        let left = most.checked_sub(self.began.elapsed())?;
         (!left.is_zero()).then_some(left)
     }
 
@@ -303,6 +306,7 @@ impl Reject {
     fn failure(self) -> Option<Failure> {
         let (code, text) = match self.refused {
             Refused::OverCapacity => return None,
+            Refused::UnknownModel => return Some(unknown_model()),
             Refused::DeadlineTooShort => {
                 let text = "Nothing is left of the time that the request has.";
                 return Some(Failure::new(Code::DeadlineExceeded, text));

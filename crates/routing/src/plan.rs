@@ -3,11 +3,13 @@
 //! A pure function of what is known: equal inputs give equal plans. No worker is a candidate twice; one that stands in
 //! several tiers is one of the first in which it is usable.
 
+mod in_time;
 mod reasons;
 mod stand;
 
 use crate::balance::{self, Usable};
 use crate::{Ask, Balance, Reason, Refused, View, Why};
+use in_time::InTime;
 use orchestrator_core::Tier;
 use orchestrator_resilience::{Pass, State};
 use reasons::Reasons;
@@ -60,7 +62,8 @@ pub struct Reject {
     pub after: Duration,
 }
 
-/// Makes the plan of a request from what is known of the workers of each tier, primary first. A tier names a worker once.
+/// Makes the plan of a request from what is known of the workers of each tier, primary first; the request may ask for another
+/// order. A tier names a worker once.
 pub fn plan(tiers: [&[View]; 3], balance: Balance, ask: &Ask) -> Plan {
     let mut plan = Plan::default();
     if ask.deadline_left.is_zero() {
@@ -68,16 +71,24 @@ pub fn plan(tiers: [&[View]; 3], balance: Balance, ask: &Ask) -> Plan {
         return plan;
     }
     let stands = Stand::of_all(tiers, ask);
+    let mut in_time = ask.latency_budget.map(InTime::within);
     let mut usable = Vec::new();
     for stand in stands.iter().filter(|stand| !stand.views.is_empty()) {
         let lenient = stand::others_are_unusable(&stands, stand.tier);
         plan.sort_out(stand, lenient, &mut usable);
         balance::order(&mut usable, balance, ask);
-        plan.append(stand.tier, &usable);
+        plan.append(stand.tier, &usable, ask);
+        if balance == Balance::ConsistentHash {
+            plan.tell_of_session(stand, ask);
+        }
+        in_time.iter_mut().for_each(|in_time| in_time.next(&usable));
         usable.clear();
     }
+    if let Some(in_time) = in_time {
+        in_time.order(&mut plan.candidates);
+    }
     if plan.candidates.is_empty() {
-        plan.probe = plan.early_probe(&stands);
+        plan.probe = plan.early_probe(&stands, ask);
         plan.reject = Some(Reject::of(&stands));
     }
     plan
@@ -114,8 +125,8 @@ impl Plan {
         workers
     }
 
-    fn append(&mut self, tier: Tier, usable: &[Usable<'_>]) {
-        let reasons = Reasons::of(tier, self);
+    fn append(&mut self, tier: Tier, usable: &[Usable<'_>], ask: &Ask) {
+        let reasons = Reasons::of(tier, self, ask);
         self.candidates.extend(usable.iter().map(|one| Candidate {
             worker: one.view.worker,
             tier,
@@ -128,8 +139,19 @@ impl Plan {
         }));
     }
 
+    /// Says that the first worker of all is the one of the session, if it is and nothing else has brought it there.
+    fn tell_of_session(&mut self, stand: &Stand<'_>, ask: &Ask) {
+        let own = ask.session.and_then(|session| balance::own(stand.views, session));
+        if let [first, ..] = self.candidates.as_mut_slice()
+            && (first.tier, Some(first.worker)) == (stand.tier, own)
+            && first.reason.is_usual()
+        {
+            first.reason = Reason::Sticky;
+        }
+    }
+
     /// When every worker is open, but for those known to be down: the one due soonest, as its probe.
-    fn early_probe(&self, stands: &[Stand<'_>]) -> Option<Candidate> {
+    fn early_probe(&self, stands: &[Stand<'_>], ask: &Ask) -> Option<Candidate> {
         let mut whys = self.skipped.iter().map(|skipped| skipped.why);
         if !whys.all(|why| matches!(why, Why::BreakerOpen | Why::Unhealthy)) {
             return None;
@@ -143,7 +165,7 @@ impl Plan {
             worker: view.worker,
             tier,
             pass: Pass::EarlyProbe,
-            reason: Reasons::of(tier, self).probed,
+            reason: Reasons::of(tier, self, ask).probed,
         })
     }
 }

@@ -122,9 +122,19 @@ impl Route {
         self.requests.bounds_streams() || self.calls.iter().any(Load::bounds_streams)
     }
 
-    /// How long a request waits for room on a tier before it goes on to a costlier one.
-    pub(crate) fn overflow_after(&self) -> Duration {
-        Duration::from_millis(self.settings.load().config.overflow_after_ms)
+    /// How long a request waits for room on a tier before it goes on to a costlier one: not at all with a latency budget.
+    pub(crate) fn overflow_after(&self, request: &Request) -> Duration {
+        let settings = self.settings.load();
+        match request.wanted_by.is_some() || settings.config.latency_budget_ms.is_some() {
+            true => Duration::ZERO,
+            false => Duration::from_millis(settings.config.overflow_after_ms),
+        }
+    }
+
+    /// The tier that a request goes to first.
+    pub(crate) fn first_tier(&self, request: &Request) -> Tier {
+        let complexity = &self.settings.load().config.complexity;
+        complexity.as_ref().map_or(Tier::Primary, |by| by.tier(request))
     }
 
     /// The workers of one of its tiers.
@@ -143,26 +153,47 @@ impl Route {
         self.requests.all()
     }
 
-    /// The plan of a request at this moment. It takes its turn, and changes nothing else.
-    pub(crate) fn plan(&self, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
-        self.plan_at(self.turn.fetch_add(1, Relaxed), request, deadline_left, now)
+    /// What a request asks of each of its plans.
+    pub(crate) fn ask(&self, request: &Request) -> Ask {
+        // The door fills in the usual model where the client names none.
+        let named = request.original.field("model").filter(|named| *named != "null");
+        Ask {
+            session: request.session.as_deref().map(stable_hash),
+            first_tier: self.first_tier(request),
+            names_model: named.is_some() && self.fit(&request.model) == Some(Fit::Exact),
+            ..Ask::new(seed(request), 0)
+        }
+    }
+
+    /// The plan of a request that asks this and has so long to live, at this moment. It takes its turn, and changes nothing
+    /// else.
+    pub(crate) fn plan(&self, ask: Ask, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
+        let turn = self.turn.fetch_add(1, Relaxed);
+        let ask = Ask {
+            turn,
+            deadline_left,
+            ..ask
+        };
+        self.plan_at(ask, request, now)
     }
 
     /// The plan that a request would have at this moment.
     pub(crate) fn preview(&self, request: &Request, now: Instant) -> Plan {
-        let left = request.deadline.saturating_duration_since(now);
-        self.plan_at(self.turn.load(Relaxed), request, left, now)
+        let ask = Ask {
+            turn: self.turn.load(Relaxed),
+            deadline_left: request.deadline.saturating_duration_since(now),
+            ..self.ask(request)
+        };
+        self.plan_at(ask, request, now)
     }
 
-    fn plan_at(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
+    fn plan_at(&self, ask: Ask, request: &Request, now: Instant) -> Plan {
         let settings = self.settings.load();
         let views = self.views(&settings, request.stream, now);
         let ask = Ask {
-            session: request.session.as_deref().map(stable_hash),
-            seed: seed(request),
-            turn,
-            deadline_left,
+            latency_budget: settings.config.latency_budget(request, now),
             soft_left: self.calls.each_ref().map(|calls| calls.left(request.stream)),
+            ..ask
         };
         plan(views.each_ref().map(Vec::as_slice), settings.config.balance, &ask)
     }

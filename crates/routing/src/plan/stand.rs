@@ -18,7 +18,7 @@ pub(super) struct Stand<'a> {
 // === impl Stand ===
 
 impl<'a> Stand<'a> {
-    /// The tiers of a route.
+    /// The tiers of a route, in the order of the request.
     pub(super) fn of_all(tiers: [&'a [View]; 3], ask: &Ask) -> [Stand<'a>; 3] {
         let [primary, secondary, backup] = tiers;
         let [in_primary, in_secondary, in_backup] = ask.soft_left;
@@ -29,11 +29,15 @@ impl<'a> Stand<'a> {
             has_room: soft_left > 0,
             minds_health,
         };
-        [
+        let mut stands = [
             stand(Tier::Primary, primary, in_primary),
             stand(Tier::Secondary, secondary, in_secondary),
             stand(Tier::Backup, backup, in_backup),
-        ]
+        ];
+        if let Some(up_to_first) = stands.get_mut(..=ask.first_tier as usize) {
+            up_to_first.rotate_right(1);
+        }
+        stands
     }
 
     /// Why a worker is skipped; none for a usable one.

@@ -37,7 +37,8 @@ async fn workers_are_known_by_number_and_come_tier_by_tier() {
 async fn each_plan_takes_a_turn_and_the_same_request_has_the_same_chance() {
     let (bench, prompt) = (bench("a b"), prompt(true));
     let first = || {
-        let plan = route(&bench).plan(&prompt.request, ms(1_000), Instant::now());
+        let route = route(&bench);
+        let plan = route.plan(route.ask(&prompt.request), &prompt.request, ms(1_000), Instant::now());
         plan.candidates[0].worker
     };
     assert_eq!([first(), first(), first()], [0, 1, 0]);

@@ -158,10 +158,9 @@ async fn weights_and_balance_hold_from_the_next_request_on() {
     }
     change(&bench, |config| config.balance = Balance::RoundRobin);
     let first = || {
-        bench.routes.all()[0]
-            .plan(&streamed().request, ms(1_000), Instant::now())
-            .candidates[0]
-            .worker
+        let (route, request) = (&bench.routes.all()[0], streamed().request);
+        let plan = route.plan(route.ask(&request), &request, ms(1_000), Instant::now());
+        plan.candidates[0].worker
     };
     assert_ne!(first(), first());
 }

@@ -159,6 +159,7 @@ fn well(worker: usize) -> View {
         healthy: None,
         latency: Some(Duration::from_millis(100)),
         latency_at_least: Duration::ZERO,
+        last_latency: Some(Duration::from_millis(100)),
         unheard: 0,
     }
 }

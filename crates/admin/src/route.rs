@@ -1,7 +1,7 @@
 //! Routes as operators see them: what was declared, and what runs on them.
 
 use orchestrator_core::Tier;
-use orchestrator_routing::RouteConfig;
+use orchestrator_routing::{Complexity, RouteConfig};
 use serde::Serialize;
 
 /// A route.
@@ -12,6 +12,8 @@ pub(crate) struct Route<'a> {
     tiers: Tiers<Vec<Seat<'a>>>,
     balance: &'static str,
     limits: Limits,
+    /// What makes a request complex, and where that sends it first; null where it does not matter.
+    complexity: Option<Complexity>,
     /// Calls by tier.
     running: Tiers<usize>,
     /// Requests that the gate has let on and that are not answered yet.
@@ -41,6 +43,7 @@ struct Limits {
     stream_soft_limit: Option<usize>,
     stream_hard_limit: Option<usize>,
     overflow_after_ms: u64,
+    latency_budget_ms: Option<u64>,
 }
 
 // === impl Route ===
@@ -59,6 +62,7 @@ impl<'a> From<&'a orchestrator_routing::Route> for Route<'a> {
             },
             balance: config.balance.as_str(),
             limits: (&*config).into(),
+            complexity: config.complexity.clone(),
             running: Tiers {
                 primary,
                 secondary,
@@ -79,6 +83,7 @@ impl From<&RouteConfig> for Limits {
             stream_soft_limit: config.stream_soft_limit,
             stream_hard_limit: config.stream_hard_limit,
             overflow_after_ms: config.overflow_after_ms,
+            latency_budget_ms: config.latency_budget_ms,
         }
     }
 }

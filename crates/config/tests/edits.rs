@@ -46,6 +46,8 @@ const OF_A_ROUTE: &[&str] = &[
     "stream_soft_limit",
     "stream_hard_limit",
     "overflow_after_ms",
+    "latency_budget_ms",
+    "complexity",
     "balance",
     "weights",
     "retry_budget_percent",

@@ -2,6 +2,8 @@
 
 use crate::{Chunk, Failure, FinishReason, Text, Usage};
 use futures_util::stream::BoxStream;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A running call: what is known of it, and its events as they come.
@@ -39,7 +41,8 @@ pub struct Head {
 }
 
 /// The tiers of a route, the first tried first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// Tried first.
     #[default]

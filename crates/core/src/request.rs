@@ -28,6 +28,8 @@ pub struct Request {
     pub fingerprint: Option<Fingerprint>,
     /// When the client stops waiting.
     pub deadline: Instant,
+    /// By when it would have the first token of its stream, or its whole answer: routes prefer workers that can be in time.
+    pub wanted_by: Option<Instant>,
     /// The faults that it shall meet; such a request shares no answer.
     pub chaos: Option<Wish>,
 }

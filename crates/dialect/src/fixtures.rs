@@ -62,6 +62,7 @@ pub(crate) fn prompt(body: &str) -> Prompt {
             reuse: Reuse::Allowed,
             fingerprint: None,
             deadline: Instant::now(),
+            wanted_by: None,
             chaos: None,
         }),
         rewritten: false,

@@ -43,6 +43,7 @@ fn prompt(body: &str) -> Prompt {
         reuse: Reuse::Allowed,
         fingerprint: None,
         deadline: Instant::now(),
+        wanted_by: None,
         chaos: None,
     };
     Prompt {

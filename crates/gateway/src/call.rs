@@ -174,6 +174,9 @@ impl Call {
             reuse: options.reuse,
             fingerprint: None,
             deadline: self.started.checked_add(options.timeout).unwrap_or(self.started),
+            wanted_by: options
+                .latency_budget
+                .and_then(|budget| self.started.checked_add(budget)),
             chaos: options.chaos.map(Wish::new),
         })
     }

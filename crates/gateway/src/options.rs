@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(crate) struct Options {
     pub(crate) priority: Priority,
     pub(crate) timeout: Duration,
+    /// Within what time it would like to be answered.
+    pub(crate) latency_budget: Option<Duration>,
     pub(crate) session: Option<Text>,
     pub(crate) reuse: Reuse,
     /// Only tell what would be done.
@@ -20,6 +22,7 @@ pub(crate) struct Options {
 
 const PRIORITY: HeaderName = HeaderName::from_static("x-orchestrator-priority");
 const TIMEOUT: HeaderName = HeaderName::from_static("x-orchestrator-timeout-ms");
+const LATENCY_BUDGET: HeaderName = HeaderName::from_static("x-orchestrator-latency-budget-ms");
 const SESSION: HeaderName = HeaderName::from_static("x-orchestrator-session-id");
 const CACHE: HeaderName = HeaderName::from_static("x-orchestrator-cache-control");
 pub(crate) const DRY_RUN: HeaderName = HeaderName::from_static("x-orchestrator-dry-run");
@@ -38,11 +41,10 @@ impl Options {
         let reuse = text(headers, CACHE)?.map(reuse).transpose()?.unwrap_or_default();
         Ok(Options {
             priority: text(headers, PRIORITY)?.map(priority).transpose()?.unwrap_or_default(),
-            timeout: text(headers, TIMEOUT)?
-                .map(timeout)
-                .transpose()?
+            timeout: millis(headers, (TIMEOUT, "timeout"))?
                 .unwrap_or(Duration::MAX)
                 .min(config.request_timeout()),
+            latency_budget: millis(headers, (LATENCY_BUDGET, "latency budget"))?,
             session: text(headers, SESSION)?.map(session).transpose()?,
             reuse: if faults.is_some() { Reuse::Never } else { reuse },
             dry_run: text(headers, DRY_RUN)?.map(dry_run).transpose()?.unwrap_or_default(),
@@ -79,12 +81,15 @@ pub(crate) fn session(value: &str) -> Result<Text, Failure> {
     Ok(value.into())
 }
 
-fn timeout(value: &str) -> Result<Duration, Failure> {
+/// Reads a time; `what` says in a failure what it is for.
+fn millis(headers: &HeaderMap, (name, what): (HeaderName, &str)) -> Result<Option<Duration>, Failure> {
+    let Some(value) = text(headers, name.clone())? else {
+        return Ok(None);
+    };
     let millis = value.parse::<u64>().ok().filter(|millis| *millis > 0);
-    let wrong = || format!("`{}` is no timeout: use whole milliseconds above 0.", shown(value));
-    millis
-        .map(Duration::from_millis)
-        .ok_or_else(|| Failure::invalid(TIMEOUT.as_str(), wrong()))
+    let wrong = || format!("`{}` is no {what}: use whole milliseconds above 0.", shown(value));
+    let millis = millis.ok_or_else(|| Failure::invalid(name.as_str(), wrong()))?;
+    Ok(Some(Duration::from_millis(millis)))
 }
 
 fn reuse(value: &str) -> Result<Reuse, Failure> {

@@ -55,6 +55,7 @@ fn request(config: &Config, body: Bytes, env: &Env) -> Result<Request, Failure> 
         reuse: Reuse::default(),
         fingerprint: None,
         deadline: now.checked_add(patience).unwrap_or(now),
+        wanted_by: None,
         chaos: None,
     })
 }

@@ -170,7 +170,8 @@ fn an_explanation_as_json_is_the_configuration_with_its_defaults() {
 #[test]
 fn the_plan_of_a_request_is_told_with_its_reasons() {
     let document = Document::new(
-        "[workers.fast]\nprovider = \"echo\"\n[routes.main]\nprimary = [\"fast\"]\nbackup = [\"echo\"]\nhard_limit = 9\n",
+        "[workers.fast]\nprovider = \"echo\"\n[routes.main]\nprimary = [\"fast\"]\nbackup = [\"echo\"]\nhard_limit = 9\n\
+         [routes.main.complexity]\nstrong = \"backup\"\nturns = 2\nlength_bytes = 0\n",
     );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("request.json");
@@ -191,6 +192,8 @@ fn the_plan_of_a_request_is_told_with_its_reasons() {
         (&plan["limits"]["hard_limit"], &plan["refused"]),
         (&9.into(), &serde_json::Value::Null)
     );
+    let judged = serde_json::json!({"score": 0.5, "complex": false, "tier": "primary"});
+    assert_eq!(plan["complexity"], judged);
     let missing = document.ask(&["explain", "--request", "/none"]);
     assert_eq!((missing.code, missing.stdout.as_str()), (Some(1), ""));
     assert!(missing.stderr.starts_with("error: /none: No such file"), "{missing:?}");

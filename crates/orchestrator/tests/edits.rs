@@ -165,6 +165,30 @@ fn balance_and_weights_say_who_is_called_next() {
     );
 }
 
+#[test]
+fn what_a_route_chooses_by_is_changed_for_the_next_request() {
+    let bench = Bench::new("", BACKUP);
+    let long = "word ".repeat(9);
+    let strong = json!({"strong": "backup", "length_bytes": 40});
+    let route = bench.set("routes/default", &json!({"complexity": strong}));
+    let expected = json!({
+        "cheap": "primary", "strong": "backup", "length_bytes": 40, "turns": 12, "tools": 6, "code_blocks": 3,
+    });
+    assert_eq!(route["complexity"], expected);
+    assert_eq!([bench.ask("short"), bench.ask(&long)], [by("200", "w"), by("200", "v")]);
+    let nobody = refusal(&bench.patch("routes/default", r#"{"complexity":{"strong":"secondary"}}"#));
+    assert!(
+        nobody.contains("routes.default.complexity.strong: the route has no secondary worker"),
+        "{nobody}"
+    );
+    let route = bench.set("routes/default", &json!({"complexity": null, "latency_budget_ms": 700}));
+    assert_eq!(
+        (&route["complexity"], &route["limits"]["latency_budget_ms"]),
+        (&Value::Null, &json!(700))
+    );
+    assert_eq!(bench.ask(&format!("{long}again")), by("200", "w"));
+}
+
 /// What is told of an edit that is refused: its status and all that is wrong, a line each.
 fn refusal(answer: &Http) -> String {
     let problem = answer.json();
@@ -216,10 +240,10 @@ fn what_no_document_could_hold_is_refused_with_all_that_is_wrong_and_changes_not
         routes/default {"hard_limit":39,"stream_hard_limit":2}: 422
           routes.default.soft_limit: 40 is more than `hard_limit`, which is 39; at most 39; lower `soft_limit` or raise `hard_limit`
         routes/default {"hard_limit":1000001,"hard_limt":5}: 422
-          routes.default.hard_limt: unknown key `hard_limt`; `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `retry_budget_percent`, `retry_budget_min`; did you mean `hard_limit`?
+          routes.default.hard_limt: unknown key `hard_limt`; `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `latency_budget_ms`, `complexity`, `retry_budget_percent`, `retry_budget_min`; did you mean `hard_limit`?
           routes.default.hard_limit: 1000001 is too large; an integer, 1 to 1000000
         routes/default {"primary":["v"],"hard_limit":70}: 422
-          routes.default.primary: this takes effect with a restart only; `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `retry_budget_percent`, `retry_budget_min`; change it in the document, and start the program anew
+          routes.default.primary: this takes effect with a restart only; `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `latency_budget_ms`, `complexity`, `retry_budget_percent`, `retry_budget_min`; change it in the document, and start the program anew
         routes/default {"weights":{"v":2,"w":0}}: 422
           routes.default.weights.w: 0 is too small; an integer, 1 to 1000
         load-balancing/default {"balance":"wieghted"}: 422

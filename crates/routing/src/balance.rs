@@ -152,6 +152,15 @@ pub(crate) fn cost_by_hash(key: u64, session: u64) -> f64 {
     -unit(mix(mix(key) ^ session)).ln()
 }
 
+/// The place of the worker that the calls of a session go to before all others of a tier, were they all usable. They come
+/// as the hash of their name, and their weight.
+pub(crate) fn own(workers: impl IntoIterator<Item = (u64, u32)>, session: u64) -> Option<usize> {
+    let cost = |(key, weight): (u64, u32)| cost_by_hash(key, session) / f64::from(weight.max(1));
+    let costs = workers.into_iter().map(cost).enumerate();
+    let least = costs.min_by(|(_, one), (_, other)| one.total_cmp(other));
+    least.map(|(place, _)| place)
+}
+
 /// Makes equal costs differ by chance, and no others, so that nobody wins by standing in front.
 fn untied(key: u64, chance: u64) -> f64 {
     1.0 + 1e-9 * unit(mix(mix(key) ^ chance))

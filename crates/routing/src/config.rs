@@ -2,9 +2,12 @@
 //!
 //! What the schema marks with `x-live` may be changed while the program works; the rest is read once.
 
+use crate::Complexity;
+use orchestrator_core::{Request, Tier};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+use tokio::time::Instant;
 
 /// A route: the requests that take it, and the workers that may answer them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +55,16 @@ pub struct RouteConfig {
     /// How long a request waits for room on a tier before it goes on to the next, in milliseconds.
     #[schemars(range(min = 0, max = 600_000), extend("x-live" = true))]
     pub overflow_after_ms: u64,
+    /// Milliseconds within which a worker is expected to come to its first token, or to its whole answer where that does not
+    /// stream: while the one that would be called is slower, the fastest that can keep it goes first, whatever its tier. A
+    /// request may say its own; unset, speed matters inside a tier only.
+    #[schemars(range(min = 1, max = 3_600_000), extend("x-live" = true))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_budget_ms: Option<u64>,
+    /// Sends simple requests to one tier first and complex ones to another; unset, all go to the primary one.
+    #[schemars(extend("x-live" = true))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complexity: Option<Complexity>,
     /// Calls beyond a request's first that the route makes, as a percentage of its requests in the last 10 seconds.
     #[schemars(range(min = 0, max = 1_000), extend("x-live" = true))]
     pub retry_budget_percent: u32,
@@ -117,6 +130,21 @@ impl RouteConfig {
         self.primary.iter().chain(&self.secondary).chain(&self.backup)
     }
 
+    /// The workers of a tier.
+    pub fn tier(&self, tier: Tier) -> &[String] {
+        match tier {
+            Tier::Primary => &self.primary,
+            Tier::Secondary => &self.secondary,
+            Tier::Backup => &self.backup,
+        }
+    }
+
+    /// What is left of the time within which a request would be answered; of the route's own where it does not say.
+    pub(crate) fn latency_budget(&self, request: &Request, now: Instant) -> Option<Duration> {
+        let left = request.wanted_by.map(|by| by.saturating_duration_since(now));
+        left.or(self.latency_budget_ms.map(Duration::from_millis))
+    }
+
     /// The weight of the worker of this name.
     pub fn weight(&self, worker: &str) -> u32 {
         self.weights.get(worker).copied().unwrap_or(1)
@@ -137,6 +165,8 @@ impl Default for RouteConfig {
             stream_soft_limit: None,
             stream_hard_limit: None,
             overflow_after_ms: 0,
+            latency_budget_ms: None,
+            complexity: None,
             retry_budget_percent: 20,
             retry_budget_min: 30,
         }

@@ -5,8 +5,9 @@
 //! call is then the listener's, with all that it holds riding inside its stream.
 
 mod attempt;
+mod refusal;
 
-use crate::{Candidate, First, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
+use crate::{Ask, Candidate, First, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
 use attempt::Place;
 use orchestrator_core::{Admitted, Blame, Code, Cx, Failure, LOOK_AGAIN, Prompt, Reply, Retry, Tier};
 use orchestrator_resilience::{Attempts, Pause};
@@ -24,6 +25,8 @@ pub(crate) struct Course<'a> {
     prompt: &'a Prompt,
     /// What the request was let on with, where it was let on to this route.
     admitted: Option<&'a dyn Admitted>,
+    /// What the request asks of each plan.
+    ask: Ask,
     began: Instant,
     /// How long it has waited for a slot.
     waited: Duration,
@@ -69,6 +72,7 @@ impl<'a> Course<'a> {
             cx,
             prompt,
             admitted,
+            ask: route.ask(&prompt.request),
             began: Instant::now(),
             waited: Duration::ZERO,
             attempts: Attempts::new(route.resilience()),
@@ -160,14 +164,14 @@ impl<'a> Course<'a> {
             return None;
         }
         let (request, now) = (&self.prompt.request, Instant::now());
-        let first = self.route.first(turn, request, self.left(now), now)?;
+        let first = self.route.first(self.ask(turn, now), request, now)?;
         tracing::debug!(request_id = %request.id, route = &*self.route.name, ?first, "a plan");
         Some(first)
     }
 
     fn plan(&self, turn: u64) -> Plan {
         let (request, now) = (&self.prompt.request, Instant::now());
-        let mut plan = self.route.plan(turn, request, self.left(now), now);
+        let mut plan = self.route.plan(self.ask(turn, now), request, now);
         plan.candidates
             .retain(|candidate| !self.barred.contains(&candidate.worker));
         tracing::debug!(request_id = %request.id, route = &*self.route.name, ?plan, "a plan");
@@ -181,8 +185,8 @@ impl<'a> Course<'a> {
         if !first.reason.is_overflow() || self.attempts.made() > 0 {
             return None;
         }
-        let left = self.route.overflow_after().saturating_sub(self.began.elapsed());
-        let left = left.min(self.wait_left());
+        let most = self.route.overflow_after(&self.prompt.request);
+        let left = most.saturating_sub(self.began.elapsed()).min(self.wait_left());
         (!left.is_zero()).then_some(left)
     }
 
@@ -347,6 +351,14 @@ impl<'a> Course<'a> {
         Err(self.last.take().map_or_else(spent, |last| last.failure))
     }
 
+    fn ask(&self, turn: u64, now: Instant) -> Ask {
+        Ask {
+            turn,
+            deadline_left: self.left(now),
+            ..self.ask
+        }
+    }
+
     fn left(&self, now: Instant) -> Duration {
         let deadline = self.cx.deadline().unwrap_or(now);
         deadline.saturating_duration_since(now)
@@ -375,33 +387,6 @@ impl<'a> Course<'a> {
 /// What is told when no call was made, though that does not happen.
 fn spent() -> Failure {
     Failure::new(Code::BreakerOpen, "No worker can be called for now.")
-}
-
-// === impl Reject ===
-
-impl Reject {
-    /// The refusal in words; none where a slot is waited for.
-    fn failure(self) -> Option<Failure> {
-        let (code, text) = match self.refused {
-            Refused::OverCapacity => return None,
-            Refused::DeadlineTooShort => {
-                let text = "Nothing is left of the time that the request has.";
-                return Some(Failure::new(Code::DeadlineExceeded, text));
-            }
-            Refused::AllResting => (Code::RateLimited, "All workers asked for a rest."),
-            Refused::RateLimited => (Code::RateLimited, "The workers are called as often as they may."),
-            Refused::AllBreakersOpen => (
-                Code::BreakerOpen,
-                "No worker is called for now, since their last calls failed.",
-            ),
-        };
-        let least = match code {
-            // The rest is waited for if it is short, so it is told as it is.
-            Code::RateLimited => Duration::ZERO,
-            _ => Duration::from_secs(1),
-        };
-        Some(Failure::new(code, text).with_retry_after(self.after.max(least)))
-    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ mod logged;
 pub(crate) use let_on::LetOn;
 pub(crate) use logged::Logged;
 
-use crate::{Member, Metrics, Probing, RouteConfig, Router, Routes};
+use crate::{Ask, Member, Metrics, Probing, RouteConfig, Router, Routes, route::Route};
 use futures_util::StreamExt;
-use orchestrator_core::{Admission, Capacity, Code, Failure, Model as _, Prompt, Reply};
+use orchestrator_core::{Admission, Capacity, Code, Failure, Model as _, Prompt, Reply, Request};
 use orchestrator_resilience::{Config, Guard, Slots};
 use orchestrator_testkit::{
     Timeline, chat, cx,
@@ -249,6 +249,15 @@ pub(crate) fn prompt(stream: bool) -> Prompt {
 }
 
 /// One that streams.
+/// What a request asks that has a second left, as the next of its route.
+pub(crate) fn asked(route: &Route, request: &Request) -> Ask {
+    Ask {
+        turn: route.take_turn(),
+        deadline_left: ms(1_000),
+        ..route.ask(request)
+    }
+}
+
 pub(crate) fn streamed() -> Prompt {
     prompt(true)
 }

@@ -12,6 +12,9 @@ use tokio::time::Instant;
 /// The time in which a sample shrinks to 1/e.
 const TAU: Duration = Duration::from_secs(10);
 
+/// How long a worker is taken to be as it was when it was last heard of.
+const MEMORY: Duration = Duration::from_secs(30);
+
 /// What a failure or a 429 adds.
 const PENALTY: Duration = Duration::from_secs(1);
 
@@ -59,6 +62,13 @@ impl Latency {
     /// What it is at least, whether there is a sample or not.
     pub(crate) fn at_least(&self, now: Instant) -> Duration {
         Duration::try_from_secs_f64(self.seconds(now)).unwrap_or(Duration::MAX)
+    }
+
+    /// What the estimate was when it last changed; none once that is long ago. What is forgotten makes no worker fast.
+    pub(crate) fn last(&self, now: Instant) -> Option<Duration> {
+        let peak = self.peak.filter(|_| self.is_sampled)?;
+        let is_known = now.saturating_duration_since(peak.at) <= MEMORY;
+        is_known.then(|| Duration::try_from_secs_f64(peak.seconds).unwrap_or(Duration::MAX))
     }
 
     fn seconds(&self, now: Instant) -> f64 {

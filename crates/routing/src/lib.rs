@@ -5,6 +5,7 @@
 )]
 
 mod balance;
+mod complexity;
 mod config;
 mod course;
 mod error;
@@ -27,6 +28,7 @@ mod told;
 mod view;
 
 pub use balance::stable_hash;
+pub use complexity::Complexity;
 pub use config::{Balance, Fit, Pools, RouteConfig};
 pub use error::Error;
 pub(crate) use health::Health;

@@ -133,6 +133,7 @@ impl Member {
             healthy: self.healthy(now),
             latency: latency.estimate(now),
             latency_at_least: latency.at_least(now),
+            last_latency: latency.last(now),
             unheard: self.unheard(is_stream).load(Relaxed),
         }
     }

@@ -23,6 +23,8 @@ pub struct Metrics {
     refusals: IntCounterVec,
     retries: IntCounterVec,
     spent: IntCounterVec,
+    /// Of the refusals those that have no route.
+    unknown_model: IntCounter,
     live: Live,
 }
 
@@ -55,7 +57,7 @@ impl Metrics {
         );
         let refusals = Opts::new(
             "orchestrator_route_refusals_total",
-            "Requests that no worker could be called for, by route and reason",
+            "Requests that no worker could be called for, by route and reason; those for a model that no route serves have none",
         );
         let retries = Opts::new(
             "orchestrator_retries_total",
@@ -74,9 +76,11 @@ impl Metrics {
             "orchestrator_worker_healthy",
             "Whether a worker's server is well, 1 or 0; absent while that is unknown",
         );
+        let refusals = IntCounterVec::new(refusals, &["route", "reason"])?;
         let metrics = Metrics {
             decisions: IntCounterVec::new(decisions, &["route", "reason"])?,
-            refusals: IntCounterVec::new(refusals, &["route", "reason"])?,
+            unknown_model: refusals.with_label_values(&["", Refused::UnknownModel.as_str()]),
+            refusals,
             retries: IntCounterVec::new(retries, &["worker", "reason"])?,
             spent: IntCounterVec::new(spent, &["route"])?,
             live: Live {
@@ -109,6 +113,11 @@ impl Metrics {
             retries: self.retries.clone(),
             spent: self.spent.with_label_values(&[route]),
         }
+    }
+
+    /// A request is for a model that no route serves.
+    pub(crate) fn unknown_model(&self) {
+        self.unknown_model.inc();
     }
 
     pub(crate) fn watch(&self, routes: &Arc<Routes>) {

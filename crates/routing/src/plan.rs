@@ -5,12 +5,14 @@
 //! without a look at all workers; the others are looked for when it could not answer.
 
 pub(crate) mod first;
+mod in_time;
 mod reasons;
 mod stand;
 
 use crate::balance::{self, Usable};
 use crate::{Ask, Balance, Reason, Refused, View, Why};
 pub use first::First;
+use in_time::InTime;
 use orchestrator_core::Tier;
 use orchestrator_resilience::Pass;
 use reasons::Reasons;
@@ -63,7 +65,8 @@ pub struct Reject {
     pub after: Duration,
 }
 
-/// Makes the plan of a request from what is known of the workers of each tier, primary first. A tier names a worker once.
+/// Makes the plan of a request from what is known of the workers of each tier, primary first; the request may ask for another
+/// order. A tier names a worker once.
 pub fn plan(tiers: [&[View]; 3], balance: Balance, ask: &Ask) -> Plan {
     let mut plan = Plan::default();
     if ask.deadline_left.is_zero() {
@@ -71,16 +74,24 @@ pub fn plan(tiers: [&[View]; 3], balance: Balance, ask: &Ask) -> Plan {
         return plan;
     }
     let stands = Stand::of_all(tiers, ask);
+    let mut in_time = ask.latency_budget.map(InTime::within);
     let mut usable = Vec::new();
     for stand in stands.iter().filter(|stand| !stand.views.is_empty()) {
         let lenient = stand::others_are_unusable(&stands, stand.tier);
         plan.sort_out(stand, lenient, &mut usable);
         balance::order(&mut usable, stand.views, balance, ask);
-        plan.append(stand.tier, &usable);
+        plan.append(stand.tier, &usable, ask);
+        if balance == Balance::ConsistentHash {
+            plan.tell_of_session(stand, ask);
+        }
+        in_time.iter_mut().for_each(|in_time| in_time.next(&usable));
         usable.clear();
     }
+    if let Some(in_time) = in_time {
+        in_time.order(&mut plan.candidates);
+    }
     if plan.candidates.is_empty() {
-        plan.probe = plan.early_probe(&stands);
+        plan.probe = plan.early_probe(&stands, ask);
         plan.reject = Some(Reject::of(&stands));
     }
     plan
@@ -119,14 +130,26 @@ impl Plan {
         workers
     }
 
-    fn append(&mut self, tier: Tier, usable: &[Usable<'_>]) {
-        let reasons = Reasons::of(tier, self);
+    fn append(&mut self, tier: Tier, usable: &[Usable<'_>], ask: &Ask) {
+        let reasons = Reasons::of(tier, self, ask);
         let candidates = usable.iter().map(|one| reasons.candidate(one.view, tier, one.pass));
         self.candidates.extend(candidates);
     }
 
+    /// Says that the first worker of all is the one of the session, if it is.
+    fn tell_of_session(&mut self, stand: &Stand<'_>, ask: &Ask) {
+        let workers = stand.views.iter().map(|view| (view.key, view.weight));
+        let own = ask.session.and_then(|session| balance::own(workers, session));
+        let own = own.and_then(|place| stand.views.get(place)).map(|view| view.worker);
+        if let [first, ..] = self.candidates.as_mut_slice()
+            && (first.tier, Some(first.worker)) == (stand.tier, own)
+        {
+            first.stick();
+        }
+    }
+
     /// When every worker is open, but for those known to be down: the one due soonest, as its probe.
-    fn early_probe(&self, stands: &[Stand<'_>]) -> Option<Candidate> {
+    fn early_probe(&self, stands: &[Stand<'_>], ask: &Ask) -> Option<Candidate> {
         let mut whys = self.skipped.iter().map(|skipped| skipped.why);
         if !whys.all(|why| matches!(why, Why::BreakerOpen | Why::Unhealthy)) {
             return None;
@@ -140,8 +163,19 @@ impl Plan {
             worker: view.worker,
             tier,
             pass: Pass::EarlyProbe,
-            reason: Reasons::of(tier, self).probed,
+            reason: Reasons::of(tier, self, ask).probed,
         })
+    }
+}
+
+// === impl Candidate ===
+
+impl Candidate {
+    /// The session has brought it in front, if nothing else has.
+    fn stick(&mut self) {
+        if self.reason.is_usual() {
+            self.reason = Reason::Sticky;
+        }
     }
 }
 

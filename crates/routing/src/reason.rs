@@ -28,6 +28,14 @@ pub enum Reason {
     BackupDueToLoad,
     /// A backup worker, for what else may befall those before it.
     BackupOutage,
+    /// One of the tier that a request of this complexity goes to first, though others would come before it.
+    Complexity,
+    /// The fastest that is expected to keep the request's latency budget, where the one before all others is not.
+    LatencyBudget,
+    /// The worker that the session's calls go to before all others of the tier, and nothing keeps it from them.
+    Sticky,
+    /// A primary worker that is well, of a model that the client has named itself and that the route serves by just that name.
+    ExplicitModel,
 }
 
 /// Why a worker is skipped. The earlier ones outweigh the later.
@@ -54,17 +62,20 @@ pub enum Refused {
     AllBreakersOpen,
     /// Every worker rests after a 429.
     AllResting,
-    /// Nothing is left of the request's deadline.
+    /// Nothing is left of the request's deadline. That less is left than workers are expected to take refuses nothing: the
+    /// expectation is a peak, and without calls it would not be mended.
     DeadlineTooShort,
     /// Our own limits of calls a minute are reached.
     RateLimited,
+    /// No route serves the model, so there is nothing to plan.
+    UnknownModel,
 }
 
 // === impl Reason ===
 
 impl Reason {
     /// Every reason, in order.
-    pub const ALL: [Reason; 10] = [
+    pub const ALL: [Reason; 14] = [
         Reason::PrimaryNormal,
         Reason::PrimaryHalfOpen,
         Reason::PrimaryOverCapacity,
@@ -75,6 +86,10 @@ impl Reason {
         Reason::SecondaryHalfOpen,
         Reason::BackupDueToLoad,
         Reason::BackupOutage,
+        Reason::Complexity,
+        Reason::LatencyBudget,
+        Reason::Sticky,
+        Reason::ExplicitModel,
     ];
 
     /// The reason's code.
@@ -90,7 +105,19 @@ impl Reason {
             Reason::SecondaryHalfOpen => "secondary_half_open",
             Reason::BackupDueToLoad => "backup_due_to_load",
             Reason::BackupOutage => "backup_outage",
+            Reason::Complexity => "complexity",
+            Reason::LatencyBudget => "latency_budget",
+            Reason::Sticky => "sticky",
+            Reason::ExplicitModel => "explicit_model",
         }
+    }
+
+    /// Whether nothing has kept another worker of its tier from the call, or led it here past another tier.
+    pub(crate) fn is_usual(self) -> bool {
+        matches!(
+            self,
+            Reason::PrimaryNormal | Reason::SecondaryNormal | Reason::ExplicitModel
+        )
     }
 
     /// Whether the worker is only called because those before it are full.
@@ -144,15 +171,16 @@ impl Why {
 impl Refused {
     /// Every cause, in order.
     #[cfg(test)]
-    pub(crate) const ALL: [Refused; 5] = [
+    pub(crate) const ALL: [Refused; 6] = [
         Refused::OverCapacity,
         Refused::AllBreakersOpen,
         Refused::AllResting,
         Refused::DeadlineTooShort,
         Refused::RateLimited,
+        Refused::UnknownModel,
     ];
 
-    /// Those for which a request is refused; while all that could be used is full it waits.
+    /// Those for which a route refuses a request; while all that could be used is full it waits.
     pub(crate) const FINAL: [Refused; 4] = [
         Refused::AllBreakersOpen,
         Refused::AllResting,
@@ -168,6 +196,7 @@ impl Refused {
             Refused::AllResting => "all_resting",
             Refused::DeadlineTooShort => "deadline_too_short",
             Refused::RateLimited => "rate_limited",
+            Refused::UnknownModel => "unknown_model",
         }
     }
 }

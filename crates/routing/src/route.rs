@@ -146,9 +146,19 @@ impl Route {
         self.holds.get(room)
     }
 
-    /// How long a request waits for room on a tier before it goes on to a costlier one.
-    pub(crate) fn overflow_after(&self) -> Duration {
-        Duration::from_millis(self.settings.load().config.overflow_after_ms)
+    /// How long a request waits for room on a tier before it goes on to a costlier one: not at all with a latency budget.
+    pub(crate) fn overflow_after(&self, request: &Request) -> Duration {
+        let settings = self.settings.load();
+        match request.wanted_by.is_some() || settings.config.latency_budget_ms.is_some() {
+            true => Duration::ZERO,
+            false => Duration::from_millis(settings.config.overflow_after_ms),
+        }
+    }
+
+    /// The tier that a request goes to first.
+    pub(crate) fn first_tier(&self, request: &Request) -> Tier {
+        let complexity = &self.settings.load().config.complexity;
+        complexity.as_ref().map_or(Tier::Primary, |by| by.tier(request))
     }
 
     /// The workers of one of its tiers.
@@ -166,39 +176,56 @@ impl Route {
         self.turn.fetch_add(1, Relaxed)
     }
 
-    /// What comes first in the plan of a request at this moment, if that takes no look at all workers.
-    pub(crate) fn first(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Option<First> {
+    /// What a request asks of each of its plans.
+    pub(crate) fn ask(&self, request: &Request) -> Ask {
+        // The door fills in the usual model where the client names none.
+        let named = request.original.field("model").filter(|named| *named != "null");
+        Ask {
+            session: request.session.as_deref().map(stable_hash),
+            first_tier: self.first_tier(request),
+            names_model: named.is_some() && self.fit(&request.model) == Some(Fit::Exact),
+            ..Ask::new(seed(request), 0)
+        }
+    }
+
+    /// What comes first in the plan of a request that asks this, at this moment, if that takes no look at all workers.
+    pub(crate) fn first(&self, ask: Ask, request: &Request, now: Instant) -> Option<First> {
         let settings = self.settings.load();
-        let tier = *Tier::ALL.iter().find(|tier| !of_tier(&self.tiers, **tier).is_empty())?;
+        let ask = self.ask_now(ask, &settings, request, now);
+        let has_workers = |tier: &Tier| !of_tier(&self.tiers, *tier).is_empty();
+        let tier = ask.in_order(Tier::ALL).into_iter().find(has_workers)?;
         let front = Front {
             tier,
             workers: self.seats_of(tier, &settings, request.stream, now),
             is_only: self.members.len() == 1,
         };
-        front.first(settings.config.balance, &self.ask(turn, request, deadline_left))
+        front.first(settings.config.balance, &ask)
     }
 
-    /// The plan of a request at this moment. Looking changes nothing.
-    pub(crate) fn plan(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
+    /// The plan of a request that asks this, at this moment. Looking changes nothing.
+    pub(crate) fn plan(&self, ask: Ask, request: &Request, now: Instant) -> Plan {
         let settings = self.settings.load();
         let views = Tier::ALL.map(|tier| self.seats_of(tier, &settings, request.stream, now).views());
-        let ask = self.ask(turn, request, deadline_left);
+        let ask = self.ask_now(ask, &settings, request, now);
         plan(views.each_ref().map(Vec::as_slice), settings.config.balance, &ask)
     }
 
     /// The plan that a request would have at this moment.
     pub(crate) fn preview(&self, request: &Request, now: Instant) -> Plan {
-        let left = request.deadline.saturating_duration_since(now);
-        self.plan(self.turn.load(Relaxed), request, left, now)
+        let ask = Ask {
+            turn: self.turn.load(Relaxed),
+            deadline_left: request.deadline.saturating_duration_since(now),
+            ..self.ask(request)
+        };
+        self.plan(ask, request, now)
     }
 
-    fn ask(&self, turn: u64, request: &Request, deadline_left: Duration) -> Ask {
+    /// What a request asks at this moment.
+    fn ask_now(&self, ask: Ask, settings: &Settings, request: &Request, now: Instant) -> Ask {
         Ask {
-            session: request.session.as_deref().map(stable_hash),
-            seed: seed(request),
-            turn,
-            deadline_left,
+            latency_budget: settings.config.latency_budget(request, now),
             soft_left: self.calls.each_ref().map(|calls| calls.left(request.stream)),
+            ..ask
         }
     }
 

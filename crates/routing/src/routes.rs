@@ -18,6 +18,7 @@ pub struct Routes {
     /// Requests of a route that may be on their way to its workers beyond their free slots.
     head_start: usize,
     freed: Notify,
+    metrics: Metrics,
 }
 
 // === impl Routes ===
@@ -46,6 +47,7 @@ impl Routes {
             routes: built,
             head_start,
             freed: Notify::new(),
+            metrics: metrics.clone(),
         });
         metrics.watch(&routes);
         Ok(routes)
@@ -62,15 +64,15 @@ impl Routes {
                 best = Some((fit, index, route));
             }
         }
-        let unknown =
-            || Failure::new(Code::ModelNotFound, "No worker serves the model that was asked for.").at("model");
-        best.map(|(_, index, route)| (index, route)).ok_or_else(unknown)
+        best.map(|(_, index, route)| (index, route)).ok_or_else(unknown_model)
     }
 
     /// The worker that a request's route would rather call than any other.
     pub fn first_worker(&self, request: &Request) -> Option<&Arc<str>> {
         let (_, route) = self.of(request).ok()?;
-        route.seats().next().map(|seat| seat.member.name())
+        let seats = route.seats().map(|seat| &seat.member);
+        let first = route.members(route.first_tier(request)).chain(seats).next();
+        first.map(|member| member.name())
     }
 
     /// The number of a request's route among all; `None` for one that nobody serves.
@@ -111,7 +113,7 @@ impl Capacity for Routes {
     }
 
     fn room(&self, request: &Request) -> Result<usize, Failure> {
-        let (index, route) = self.of(request)?;
+        let (index, route) = self.of(request).inspect_err(|_| self.metrics.unknown_model())?;
         let room = route.room(request.stream);
         Ok(index.saturating_mul(ROOMS).saturating_add(room))
     }
@@ -158,6 +160,11 @@ impl Routes {
         let route = self.routes.get(room / ROOMS)?;
         Some((route, room % ROOMS == 1))
     }
+}
+
+/// What is told of a request that no route serves.
+pub(crate) fn unknown_model() -> Failure {
+    Failure::new(Code::ModelNotFound, "No worker serves the model that was asked for.").at("model")
 }
 
 /// No two routes may claim the same pattern.

@@ -1,7 +1,7 @@
 //! A plan as people and programs read it.
 
-use crate::{Plan, Reject, Skipped, route::Route};
-use orchestrator_core::Request;
+use crate::{Complexity, Plan, Reject, Skipped, complexity, route::Route};
+use orchestrator_core::{Request, Tier};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,6 +18,19 @@ pub(crate) struct Told<'a> {
     refused: Option<Refusal>,
     limits: Limits,
     deadline_ms: u64,
+    /// What is left of the latency budget; null without one.
+    latency_budget_ms: Option<u64>,
+    /// Null where the route does not ask for it.
+    complexity: Option<Judged>,
+}
+
+/// How complex the request is, and where that sends it first.
+#[derive(Debug, Serialize)]
+struct Judged {
+    /// Thousandths are rounded down, so that 1 is told of complex ones alone.
+    score: f64,
+    complex: bool,
+    tier: Tier,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,7 +72,7 @@ struct Limits {
 impl<'a> Told<'a> {
     /// The plan that a request would have on this route now.
     pub(crate) fn of(route: &'a Route, request: &Request) -> Self {
-        let now = Instant::now();
+        let (now, config) = (Instant::now(), route.config());
         let plan = route.preview(request, now);
         let Plan {
             candidates,
@@ -79,12 +92,27 @@ impl<'a> Told<'a> {
         });
         Told {
             route: &route.name,
-            balance: route.config().balance.as_str(),
+            balance: config.balance.as_str(),
             candidates: called.collect(),
             skipped: passed.collect(),
             refused: reject.map(Refusal::from),
             limits: Limits::of(route, now),
             deadline_ms: millis(request.deadline.saturating_duration_since(now)),
+            latency_budget_ms: config.latency_budget(request, now).map(millis),
+            complexity: config.complexity.as_ref().map(|by| Judged::of(request, by)),
+        }
+    }
+}
+
+// === impl Judged ===
+
+impl Judged {
+    fn of(request: &Request, by: &Complexity) -> Self {
+        let score = by.score(request);
+        Judged {
+            score: (score * 1_000.0).floor() / 1_000.0,
+            complex: complexity::is_complex(score),
+            tier: by.tier(request),
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct View {
     pub latency: Option<Duration>,
     /// What it is at least where there are no samples, since calls were given up after so long.
     pub latency_at_least: Duration,
+    /// What its latency was when it was last heard of; none where that is long ago.
+    pub last_latency: Option<Duration>,
     /// Calls of this kind that it has got and that have not come to their first token, or their whole answer.
     pub unheard: usize,
 }
@@ -55,6 +57,12 @@ pub struct Ask {
     pub turn: u64,
     /// What is left of the request's deadline.
     pub deadline_left: Duration,
+    /// What is left of the time within which it would be answered, if it says so.
+    pub latency_budget: Option<Duration>,
+    /// The tier that goes before the others: primary, unless the request's complexity chooses another.
+    pub first_tier: Tier,
+    /// Whether the client itself has named the model, and the route names just that.
+    pub names_model: bool,
     /// Calls that the route's soft limits still allow on each tier, for requests of this kind.
     pub soft_left: [usize; 3],
 }
@@ -76,15 +84,31 @@ impl View {
 // === impl Ask ===
 
 impl Ask {
-    /// A request with no session, no deadline and no soft limits.
+    /// A request with no session, no deadline, no wishes and no soft limits.
     pub fn new(seed: u64, turn: u64) -> Self {
         Ask {
             session: None,
             seed,
             turn,
             deadline_left: Duration::MAX,
+            latency_budget: None,
+            first_tier: Tier::Primary,
+            names_model: false,
             soft_left: [usize::MAX; 3],
         }
+    }
+
+    /// What belongs to the tiers, in the order in which the request goes over them.
+    pub(crate) fn in_order<T>(&self, mut of_tiers: [T; 3]) -> [T; 3] {
+        let before_first = match self.first_tier {
+            Tier::Primary => 0,
+            Tier::Secondary => 1,
+            Tier::Backup => 2,
+        };
+        if let Some(up_to_first) = of_tiers.get_mut(..=before_first) {
+            up_to_first.rotate_right(1);
+        }
+        of_tiers
     }
 
     /// Calls that the soft limits still allow on a tier.

@@ -70,6 +70,7 @@ pub fn chat(body: impl Into<Bytes>) -> Request {
         reuse: Reuse::Allowed,
         fingerprint: None,
         deadline: Instant::now() + Duration::from_secs(600),
+        wanted_by: None,
         chaos: None,
     }
 }

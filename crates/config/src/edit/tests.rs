@@ -149,16 +149,16 @@ fn keys_are_refused_that_are_unknown_or_need_a_restart() {
         json!({"hard_limt": null, "max_wait_ms": 5, "models": ["x"], "backup": null, "hard_limit": 0}),
         &expect![[r#"
             routes.default.hard_limt: unknown key `hard_limt`
-              `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `retry_budget_percent`, `retry_budget_min`
+              `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `latency_budget_ms`, `complexity`, `retry_budget_percent`, `retry_budget_min`
               did you mean `hard_limit`?
             routes.default.max_wait_ms: unknown key `max_wait_ms`
-              `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `retry_budget_percent`, `retry_budget_min`
+              `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `latency_budget_ms`, `complexity`, `retry_budget_percent`, `retry_budget_min`
               `max_wait_ms` belongs in `[pipeline.lanes]`
             routes.default.models: this takes effect with a restart only
-              `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `retry_budget_percent`, `retry_budget_min`
+              `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `latency_budget_ms`, `complexity`, `retry_budget_percent`, `retry_budget_min`
               change it in the document, and start the program anew
             routes.default.backup: this takes effect with a restart only
-              `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `retry_budget_percent`, `retry_budget_min`
+              `balance`, `weights`, `soft_limit`, `hard_limit`, `stream_soft_limit`, `stream_hard_limit`, `overflow_after_ms`, `latency_budget_ms`, `complexity`, `retry_budget_percent`, `retry_budget_min`
               change it in the document, and start the program anew
             routes.default.hard_limit: 0 is too small
               an integer, 1 to 1000000

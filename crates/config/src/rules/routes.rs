@@ -85,6 +85,38 @@ impl Rules<'_> {
             }
         }
         self.limits_of(path, route);
+        self.choices_of(path, route);
+    }
+
+    /// What chooses by the request must have something to choose from.
+    fn choices_of(&mut self, path: &Path, route: &RouteConfig) {
+        if route.latency_budget_ms.is_some() && route.overflow_after_ms > 0 {
+            let place = path.key("overflow_after_ms");
+            let idle = Finding::error(
+                &place,
+                "no request waits so long, since each has the `latency_budget_ms`",
+            );
+            self.say(idle.help("take one of the two out"));
+        }
+        let Some(complexity) = &route.complexity else {
+            return;
+        };
+        let table = path.key("complexity");
+        if complexity.cheap == complexity.strong {
+            let same = Finding::error(&table.key("strong"), "simple requests go to this tier first, too");
+            self.say(same.help("name another tier than in `cheap`"));
+        }
+        for (key, tier) in [("cheap", complexity.cheap), ("strong", complexity.strong)] {
+            if route.tier(tier).is_empty() && complexity.cheap != complexity.strong {
+                let empty = Finding::error(&table.key(key), format!("the route has no {} worker", tier.as_str()));
+                let help = format!("name one in `{}` of the route, or another tier here", tier.as_str());
+                self.say(empty.help(help));
+            }
+        }
+        if !complexity.counts_something() {
+            let idle = Finding::error(&table, "no request is complex, since nothing counts");
+            self.say(idle.help("let one of `length_bytes`, `turns`, `tools` and `code_blocks` be more than 0"));
+        }
     }
 
     /// A limit that another one never lets be reached says something else than was meant.

@@ -237,6 +237,7 @@ fn route_of(name: &str, route: &mut Table) {
             }
         }
     }
+    chosen_by_request(route);
     let backup = route["backup"][0].as_str().unwrap().to_owned();
     if let Some(weights) = route.get_mut("weights").and_then(Value::as_table_mut) {
         let weight = weights.iter().next().map(|(_, weight)| weight.clone());
@@ -251,6 +252,34 @@ fn route_of(name: &str, route: &mut Table) {
         if let (Some(least), Some(most)) = (integer(route, low), integer(route, high)) {
             route.insert(low.into(), least.min(most).into());
         }
+    }
+}
+
+/// Complexity that chooses between two tiers with workers, and a latency budget only where nobody waits.
+fn chosen_by_request(route: &mut Table) {
+    if route.contains_key("latency_budget_ms") {
+        route.remove("overflow_after_ms");
+    }
+    let has_workers = |tier: &str| {
+        route
+            .get(tier)
+            .and_then(Value::as_array)
+            .is_some_and(|all| !all.is_empty())
+    };
+    let tiers = ["primary", "secondary", "backup"].map(has_workers);
+    at(route, "complexity", |complexity| {
+        let mut usable = ["primary", "secondary", "backup"]
+            .into_iter()
+            .zip(tiers)
+            .filter(|(_, has)| *has);
+        if let (Some((cheap, _)), Some((strong, _))) = (usable.next(), usable.next()) {
+            complexity.insert("cheap".into(), cheap.into());
+            complexity.insert("strong".into(), strong.into());
+            complexity.insert("turns".into(), 5.into());
+        }
+    });
+    if tiers.iter().filter(|has| **has).count() < 2 {
+        route.remove("complexity");
     }
 }
 

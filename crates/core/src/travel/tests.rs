@@ -23,6 +23,7 @@ fn prompt(max_tokens: Option<u64>, limit: Option<u64>) -> Prompt {
         reuse: Reuse::Allowed,
         fingerprint: None,
         deadline: Instant::now(),
+        wanted_by: None,
         chaos: None,
     };
     Prompt {

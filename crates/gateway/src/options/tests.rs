@@ -35,6 +35,7 @@ fn every_wish_is_read() {
     let options = read(&[
         ("x-orchestrator-priority", "high"),
         ("x-orchestrator-timeout-ms", " 250 "),
+        ("x-orchestrator-latency-budget-ms", "80"),
         ("x-orchestrator-session-id", "s1"),
         ("x-orchestrator-cache-control", "no-store"),
         ("x-orchestrator-dry-run", "false"),
@@ -42,6 +43,7 @@ fn every_wish_is_read() {
     let expected = Options {
         priority: Priority::High,
         timeout: Duration::from_millis(250),
+        latency_budget: Some(Duration::from_millis(80)),
         session: Some("s1".into()),
         reuse: Reuse::Never,
         dry_run: false,
@@ -79,11 +81,13 @@ fn a_timeout_only_lowers_the_servers() {
 #[test]
 fn values_that_are_not_allowed_are_named_with_those_that_are() {
     for value in ["0", "-1", "1.5", "soon", "18446744073709551616"] {
-        assert!(
-            refused("x-orchestrator-timeout-ms", value)
-                .public()
-                .contains("whole milliseconds")
-        );
+        for (name, what) in [
+            ("x-orchestrator-timeout-ms", "timeout"),
+            ("x-orchestrator-latency-budget-ms", "latency budget"),
+        ] {
+            let expected = format!("`{value}` is no {what}: use whole milliseconds above 0.");
+            assert_eq!(refused(name, value).public(), expected);
+        }
     }
     assert!(
         refused("x-orchestrator-priority", "urgent")

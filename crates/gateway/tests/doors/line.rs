@@ -36,6 +36,8 @@ pub(crate) struct Asked {
     pub(crate) reuse: Reuse,
     /// From the submission to the deadline.
     pub(crate) time: Duration,
+    /// From the submission to when the answer is wanted.
+    pub(crate) haste: Option<Duration>,
     /// The faults that it shall meet, and the calls of `w` that were counted for it before.
     pub(crate) chaos: Option<(String, u64)>,
 }
@@ -105,6 +107,7 @@ impl Submit for Line {
             session: request.session.clone(),
             reuse: request.reuse,
             time: request.deadline.saturating_duration_since(Instant::now()),
+            haste: request.wanted_by.map(|by| by.saturating_duration_since(Instant::now())),
             chaos: request
                 .chaos
                 .as_ref()

@@ -18,6 +18,7 @@ fn wishes_in_headers_that_cannot_be_granted_are_named() {
             ("x-orchestrator-priority", "urgent"),
             ("x-orchestrator-timeout-ms", "soon"),
             ("x-orchestrator-timeout-ms", "0"),
+            ("x-orchestrator-latency-budget-ms", "1.5"),
             ("x-orchestrator-cache-control", "maybe"),
             ("x-orchestrator-dry-run", "perhaps"),
         ] {
@@ -35,7 +36,7 @@ fn wishes_in_headers_that_cannot_be_granted_are_named() {
 #[test]
 fn wishes_that_are_granted_reach_the_line() {
     let headers = "x-orchestrator-priority: high\r\nx-orchestrator-timeout-ms: 30000\r\n\
-        x-orchestrator-session-id: s1\r\nx-orchestrator-cache-control: no-store\r\nx-orchestrator-dry-run: false\r\n";
+        x-orchestrator-latency-budget-ms: 9000\r\nx-orchestrator-session-id: s1\r\nx-orchestrator-cache-control: no-store\r\nx-orchestrator-dry-run: false\r\n";
     with_doors(config(), fine(), async |doors| {
         assert_eq!(doors.chat_with(headers, body("x", "")).await.status, 200);
         let asked = doors.last_asked();
@@ -46,6 +47,11 @@ fn wishes_that_are_granted_reach_the_line() {
         assert!(
             asked.time <= Duration::from_secs(30) && asked.time > Duration::from_secs(20),
             "{asked:?}"
+        );
+        let haste = asked.haste.unwrap();
+        assert!(
+            haste <= Duration::from_secs(9) && haste > Duration::from_secs(5),
+            "{haste:?}"
         );
     });
 }
@@ -84,9 +90,11 @@ fn without_wishes_a_request_is_an_ordinary_one() {
                 priority,
                 session,
                 reuse,
+                haste,
                 ..
             } = asked.clone();
             assert_eq!((priority, session, reuse), (Priority::Normal, None, Reuse::Allowed));
+            assert_eq!(haste, None);
             assert_eq!((asked.stream, &*asked.model, asked.core), (stream, "test", 0));
         }
     });

@@ -46,6 +46,8 @@ fn what_is_written_is_read_again() {
         stream_soft_limit: Some(8),
         stream_hard_limit: Some(16),
         overflow_after_ms: 50,
+        latency_budget_ms: Some(800),
+        complexity: Some(Complexity::default()),
         retry_budget_percent: 10,
         retry_budget_min: 5,
     };
@@ -90,8 +92,8 @@ fn limits_balance_weights_and_budgets_are_marked_as_live() {
         live.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
     };
     expect![
-        "balance weights soft_limit hard_limit stream_soft_limit stream_hard_limit overflow_after_ms retry_budget_percent \
-         retry_budget_min"
+        "balance weights soft_limit hard_limit stream_soft_limit stream_hard_limit overflow_after_ms latency_budget_ms \
+         complexity retry_budget_percent retry_budget_min"
     ]
     .assert_eq(&live(schemars::schema_for!(RouteConfig)));
     assert_eq!(live(schemars::schema_for!(Pools)), "fast slow");

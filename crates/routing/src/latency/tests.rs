@@ -38,6 +38,20 @@ fn a_faster_sample_never_raises_it_and_bounds_how_far_it_falls() {
 }
 
 #[test]
+fn what_it_last_was_is_known_for_half_a_minute_and_does_not_fade() {
+    let start = Instant::now();
+    let mut latency = Latency::default();
+    latency.wait_at_least(ms(700), start);
+    assert_eq!(latency.last(start), None, "a bound is no sample");
+    latency.observe(ms(2_000), start);
+    let seconds = |count| start + Duration::from_secs(count);
+    let known = [0, 10, 30, 31].map(|count| latency.last(seconds(count)));
+    assert_eq!(known, [Some(ms(2_000)), Some(ms(2_000)), Some(ms(2_000)), None]);
+    latency.observe(ms(100), seconds(40));
+    assert_eq!(latency.last(seconds(41)), Some(ms(100)), "the slow time is forgotten");
+}
+
+#[test]
 fn a_failure_adds_a_second_whatever_came_before() {
     let start = Instant::now();
     let mut latency = Latency::default();

@@ -42,6 +42,7 @@ async fn a_new_one_is_closed_free_and_unknown() {
         healthy: None,
         latency: None,
         latency_at_least: Duration::ZERO,
+        last_latency: None,
         unheard: 0,
     };
     assert_eq!((view(&member), &**member.name()), (expected, "w"));

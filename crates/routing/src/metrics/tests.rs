@@ -53,7 +53,8 @@ async fn a_route_without_a_call_shows_zeros_for_every_reason() {
     assert_eq!(counted("orchestrator_route_decisions_total"), (Reason::ALL.len(), 0.0));
     assert_eq!(
         counted("orchestrator_route_refusals_total"),
-        (Refused::FINAL.len(), 1.0)
+        (Refused::FINAL.len() + 1, 1.0),
+        "with that of unknown models, which have no route"
     );
     assert_eq!(counted("orchestrator_retry_budget_spent_total"), (1, 0.0));
 }

@@ -7,7 +7,7 @@ use super::{Plan, Reasons, Stand};
 use crate::{
     Ask, Balance, Candidate, View, Why,
     balance::{
-        cost_by_hash, cost_of_calls,
+        self, cost_by_hash, cost_of_calls,
         draw::{self, Drawn, Seen},
         wheel::Wheel,
     },
@@ -53,17 +53,29 @@ pub(crate) struct Front<W> {
 impl<W: Workers> Front<W> {
     /// The first candidate of the plan; none where that takes a look at all workers.
     pub(crate) fn first(&self, balance: Balance, ask: &Ask) -> Option<First> {
-        if ask.deadline_left.is_zero() || ask.soft_left(self.tier) == 0 {
+        if ask.deadline_left.is_zero() || ask.soft_left(self.tier) == 0 || ask.latency_budget.is_some() {
             return None;
         }
         // Whoever is found is not down, which shows that health is minded.
         let stand = Stand::new(self.tier, &[], ask, true);
         let look = |place| self.see(&stand, place);
         let (place, view) = self.draw(balance, ask, look)?;
+        let reasons = Reasons::of(self.tier, &Plan::default(), ask);
+        let mut candidate = reasons.candidate(&view, self.tier, Pass::Usual);
+        if balance == Balance::ConsistentHash && self.is_own(place, ask) {
+            candidate.stick();
+        }
         Some(First {
-            candidate: Reasons::of(self.tier, &Plan::default()).candidate(&view, self.tier, Pass::Usual),
+            candidate,
             has_more: self.has_more(place, look)?,
         })
+    }
+
+    /// Whether the worker at `place` is the one of the request's session.
+    fn is_own(&self, place: usize, ask: &Ask) -> bool {
+        let weights = self.workers.weights().weights().enumerate();
+        let workers = weights.map(|(place, weight)| (self.workers.key(place), weight));
+        ask.session.and_then(|session| balance::own(workers, session)) == Some(place)
     }
 
     fn draw(&self, balance: Balance, ask: &Ask, look: impl Fn(usize) -> Seen<View>) -> Drawn<View> {

@@ -1,7 +1,7 @@
-//! Why the workers of a tier are called: by what befell the tiers before it.
+//! Why the workers of a tier are called: by what the request asks, and by what befell the tiers before it.
 
 use super::Plan;
-use crate::{Candidate, Reason, View, Why};
+use crate::{Ask, Candidate, Reason, View, Why};
 use orchestrator_core::Tier;
 use orchestrator_resilience::{Pass, State};
 
@@ -18,8 +18,13 @@ pub(super) struct Reasons {
 
 impl Reasons {
     /// The reasons of `tier`, once the tiers before it stand in the plan, and none of its own candidates.
-    pub(super) fn of(tier: Tier, plan: &Plan) -> Self {
+    pub(super) fn of(tier: Tier, plan: &Plan, ask: &Ask) -> Self {
         match tier {
+            Tier::Secondary | Tier::Backup if tier == ask.first_tier => Reasons::both(Reason::Complexity),
+            Tier::Primary if ask.names_model && plan.candidates.is_empty() => Reasons {
+                well: Reason::ExplicitModel,
+                probed: Reason::PrimaryHalfOpen,
+            },
             Tier::Primary => Reasons {
                 well: Reason::PrimaryNormal,
                 probed: Reason::PrimaryHalfOpen,

@@ -18,15 +18,15 @@ pub(super) struct Stand<'a> {
 // === impl Stand ===
 
 impl<'a> Stand<'a> {
-    /// The tiers of a route.
+    /// The tiers of a route, in the order of the request.
     pub(super) fn of_all(tiers: [&'a [View]; 3], ask: &Ask) -> [Stand<'a>; 3] {
         let [primary, secondary, backup] = tiers;
         let minds_health = tiers.iter().copied().flatten().any(|view| !is_down(view));
-        [
+        ask.in_order([
             Stand::new(Tier::Primary, primary, ask, minds_health),
             Stand::new(Tier::Secondary, secondary, ask, minds_health),
             Stand::new(Tier::Backup, backup, ask, minds_health),
-        ]
+        ])
     }
 
     /// One tier of a route.

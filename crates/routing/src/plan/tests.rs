@@ -2,6 +2,7 @@
 
 mod lenience;
 mod properties;
+mod wishes;
 
 use super::*;
 use crate::view::fixtures::{planned, planned_by, route, told};

@@ -51,6 +51,15 @@ fn only_capacity_and_our_own_limits_are_load() {
 }
 
 #[test]
+fn usual_is_a_worker_that_is_well_in_a_place_of_its_own() {
+    let usual: Vec<_> = Reason::ALL.into_iter().filter(|reason| reason.is_usual()).collect();
+    assert_eq!(
+        usual,
+        [Reason::PrimaryNormal, Reason::SecondaryNormal, Reason::ExplicitModel]
+    );
+}
+
+#[test]
 fn an_overflow_is_what_only_load_has_brought() {
     let overflows: Vec<_> = Reason::ALL.into_iter().filter(|reason| reason.is_overflow()).collect();
     assert_eq!(overflows, [Reason::PrimaryOverCapacity, Reason::BackupDueToLoad]);

@@ -1,7 +1,7 @@
 //! What a route knows of its workers, and what it gives away.
 
 use super::*;
-use crate::fixtures::{Bench, bad, fine, ms, prompt, streamed};
+use crate::fixtures::{Bench, asked, bad, fine, ms, prompt, streamed};
 use orchestrator_resilience::Pass;
 
 fn bench(tiers: &str) -> Bench {
@@ -37,7 +37,8 @@ async fn workers_are_known_by_number_and_come_tier_by_tier() {
 async fn each_plan_takes_a_turn_and_the_same_request_has_the_same_chance() {
     let (bench, prompt) = (bench("a b"), prompt(true));
     let first = || {
-        let plan = route(&bench).plan(route(&bench).take_turn(), &prompt.request, ms(1_000), Instant::now());
+        let route = route(&bench);
+        let plan = route.plan(asked(route, &prompt.request), &prompt.request, Instant::now());
         plan.candidates[0].worker
     };
     assert_eq!([first(), first(), first()], [0, 1, 0]);

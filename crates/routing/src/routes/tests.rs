@@ -1,6 +1,7 @@
 //! Which route a request takes, in which room it waits, and how many are let on.
 
 mod limits;
+mod wishes;
 
 use super::*;
 use crate::fixtures::{Bench, ms, prompt, slow, streamed};

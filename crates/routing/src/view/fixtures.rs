@@ -1,7 +1,8 @@
 //! Routes in a few words, and plans as a few lines of text.
 //!
 //! A route is written tier by tier, `|` between them, a word for each worker: `ok`, `half` (open), `open:30` (due in 30 s),
-//! `rate:0.6` (opened by a failure rate of 0.6), `full`, `down`, `unknown`, `rest:5`, `limited:2`, `weight:3`; several
+//! `rate:0.6` (opened by a failure rate of 0.6), `full`, `down`, `unknown`, `rest:5`, `limited:2`, `weight:3`, `busy:4`
+//! (running calls), `ms:300` (its latency), `new` (which nobody knows), `waits:2` (calls unheard), `least:2` (a bound); several
 //! with `+` between them. Workers are numbered from 0 as they stand there; `#0` names one that stood there before.
 
 use crate::{
@@ -32,6 +33,7 @@ pub(crate) fn well(worker: usize) -> View {
         healthy: Some(true),
         latency: Some(Duration::from_millis(100)),
         latency_at_least: Duration::ZERO,
+        last_latency: Some(Duration::from_millis(100)),
         unheard: 0,
     }
 }
@@ -71,7 +73,8 @@ pub(crate) fn planned_by(tiers: &[Vec<View>; 3], balance: Balance, ask: &Ask) ->
 /// What comes first in the plan of these workers, and how many looks it takes to know, or to give up.
 pub(crate) fn first_by(tiers: &[Vec<View>; 3], balance: Balance, ask: &Ask) -> (Option<First>, usize) {
     let workers: BTreeSet<_> = tiers.iter().flatten().map(|view| view.worker).collect();
-    let mut filled = Tier::ALL.into_iter().zip(tiers).filter(|(_, views)| !views.is_empty());
+    let tiers = ask.in_order([0, 1, 2].map(|nth| (Tier::ALL[nth], &tiers[nth])));
+    let mut filled = tiers.into_iter().filter(|(_, views)| !views.is_empty());
     let Some((tier, views)) = filled.next() else {
         return (None, 0);
     };
@@ -152,6 +155,11 @@ fn worker(worker: usize, words: &str) -> View {
             "rest" => view.rest = seconds,
             "limited" => view.rate_limited = seconds,
             "weight" => view.weight = number as u32,
+            "busy" => view.running = number as usize,
+            "ms" => (view.latency, view.last_latency) = (Some(seconds / 1_000), Some(seconds / 1_000)),
+            "new" => (view.latency, view.last_latency) = (None, None),
+            "waits" => view.unheard = number as usize,
+            "least" => view.latency_at_least = seconds,
             other => panic!("no word for a worker: {other}"),
         }
     }

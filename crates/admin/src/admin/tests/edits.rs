@@ -44,6 +44,7 @@ async fn what_is_changed_is_shown_wherever_one_looks() {
         json!({
             "soft_limit": null, "hard_limit": 5, "stream_soft_limit": null, "stream_hard_limit": null,
             "overflow_after_ms": 20,
+            "latency_budget_ms": null,
         })
     );
     bench.patch("load-balancing/code", r#"{"balance":"weighted","weights":{"fast":4}}"#);

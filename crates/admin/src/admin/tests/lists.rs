@@ -202,8 +202,10 @@ async fn routes_show_what_was_declared() {
             "hard_limit": null,
             "stream_soft_limit": null,
             "stream_hard_limit": null,
-            "overflow_after_ms": 0
+            "overflow_after_ms": 0,
+            "latency_budget_ms": null
           },
+          "complexity": null,
           "running": {
             "primary": 0,
             "secondary": 0,

@@ -116,6 +116,21 @@ fn routes_are_told_with_their_workers_and_limits() {
 }
 
 #[test]
+fn a_route_tells_what_it_chooses_by() {
+    part(
+        "[routes.one]\nprimary = [\"echo\"]\nsecondary = [\"vllm\"]\nlatency_budget_ms = 800\n\
+         [routes.one.complexity]\ntools = 0\ncode_blocks = 0\n",
+        "routes",
+        &expect![[r#"
+            Requests for * take the route `one`.
+            It calls echo, then vllm; those of a tier by p2c_ewma.
+            Simple requests go to the primary workers first, complex ones to the secondary; complex is what comes to 8000 bytes of text, 12 turns, or to parts of these that add up to one.
+            While the worker that would be called is expected to take longer than 800 ms, the fastest that does not goes first, whatever its tier.
+            Calls beyond a request's first are at most 20 % of the requests of 10 s, or 30 if that is more."#]],
+    );
+}
+
+#[test]
 fn a_route_tells_no_limit_but_its_own() {
     for (limits, expected) in [
         (

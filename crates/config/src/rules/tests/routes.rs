@@ -61,6 +61,34 @@ fn a_limit_that_cannot_be_reached_is_an_error() {
 }
 
 #[test]
+fn complexity_chooses_between_two_tiers_that_have_workers() {
+    let route = "[routes.r]\nprimary = [\"echo\"]\nbackup = [\"ollama\"]\n[routes.r.complexity]\n";
+    is_silent(&format!(
+        "{route}strong = \"backup\"\nlength_bytes = 0\nturns = 0\ntools = 0\n"
+    ));
+    says(
+        route,
+        &expect!["error routes.r.complexity.strong: the route has no secondary worker"],
+    );
+    says(
+        &format!("{route}strong = \"primary\"\nlength_bytes = 0\nturns = 0\ntools = 0\ncode_blocks = 0\n"),
+        &expect![[r#"
+            error routes.r.complexity: no request is complex, since nothing counts
+            error routes.r.complexity.strong: simple requests go to this tier first, too"#]],
+    );
+}
+
+#[test]
+fn nobody_waits_for_room_beside_a_latency_budget() {
+    let route = "[routes.r]\nprimary = [\"echo\"]\nlatency_budget_ms = 500\noverflow_after_ms = ";
+    is_silent(&format!("{route}0\n"));
+    says(
+        &format!("{route}1\n"),
+        &expect!["error routes.r.overflow_after_ms: no request waits so long, since each has the `latency_budget_ms`"],
+    );
+}
+
+#[test]
 fn two_routes_do_not_claim_the_same_models() {
     says(
         "[routes.a]\nmodels = [\"gpt-4\", \"gpt-*\"]\nprimary = [\"echo\"]\n[routes.b]\nprimary = [\"echo\"]\n\

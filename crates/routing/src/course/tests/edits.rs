@@ -1,7 +1,7 @@
 //! What changes under way: limits, weights and budgets, and who feels it when.
 
 use super::*;
-use crate::{Balance, RouteConfig};
+use crate::{Balance, RouteConfig, fixtures::asked};
 use orchestrator_resilience::Slots;
 
 /// Changes what is in force of the route, and calls those who wait.
@@ -158,8 +158,8 @@ async fn weights_and_balance_hold_from_the_next_request_on() {
     }
     change(&bench, |config| config.balance = Balance::RoundRobin);
     let first = || {
-        let route = &bench.routes.all()[0];
-        let plan = route.plan(route.take_turn(), &streamed().request, ms(1_000), Instant::now());
+        let (route, request) = (&bench.routes.all()[0], streamed().request);
+        let plan = route.plan(asked(route, &request), &request, Instant::now());
         plan.candidates[0].worker
     };
     assert_ne!(first(), first());

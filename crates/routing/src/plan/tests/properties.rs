@@ -43,9 +43,11 @@ fn every_code_is_reached_and_none_is_missing_from_its_list() {
         deadline_left: Duration::ZERO,
         ..ask()
     };
+    let wishes = wishes::one_of_each().map(|(_, plan)| plan);
     let plans: Vec<_> = all_small()
         .map(|(_, plan)| plan)
         .chain([planned("ok", &late)])
+        .chain(wishes)
         .collect();
     let reasons: BTreeSet<_> = plans
         .iter()
@@ -60,7 +62,14 @@ fn every_code_is_reached_and_none_is_missing_from_its_list() {
         .collect();
     assert_eq!(reasons, BTreeSet::from(Reason::ALL));
     assert_eq!(whys, BTreeSet::from(Why::ALL));
-    assert_eq!(refused, BTreeSet::from(Refused::ALL));
+    let planned = Refused::ALL
+        .into_iter()
+        .filter(|refused| *refused != Refused::UnknownModel);
+    assert_eq!(
+        refused,
+        planned.collect(),
+        "where no route serves the model there is no plan"
+    );
 }
 
 #[test]
@@ -106,6 +115,8 @@ fn any_view() -> impl Strategy<Value = View> {
         weight: measured.3,
         healthy,
         latency: measured.0.map(Duration::from_millis),
+        last_latency: measured.0.map(Duration::from_millis),
+        unheard: load.0 / 2,
         ..well(0)
     })
 }
@@ -127,12 +138,28 @@ fn any_route() -> impl Strategy<Value = [Vec<View>; 3]> {
 
 fn any_ask() -> impl Strategy<Value = Ask> {
     let soft_left = prop::array::uniform3(prop_oneof![1 => Just(0), 4 => 1_usize..10]);
-    let drawn = (prop::option::of(any::<u64>()), any::<u64>(), any::<u64>(), soft_left);
-    drawn.prop_map(|(session, seed, turn, soft_left)| Ask {
-        session,
+    let wishes = (
+        prop::sample::select(Tier::ALL.to_vec()),
+        prop::option::of(0_u64..3_000),
+        any::<bool>(),
+    );
+    let drawn = (
+        prop::option::of(any::<u64>()),
+        any::<u64>(),
+        any::<u64>(),
         soft_left,
-        ..Ask::new(seed, turn)
-    })
+        wishes,
+    );
+    drawn.prop_map(
+        |(session, seed, turn, soft_left, (first_tier, budget, names_model))| Ask {
+            session,
+            soft_left,
+            first_tier,
+            latency_budget: budget.map(Duration::from_millis),
+            names_model,
+            ..Ask::new(seed, turn)
+        },
+    )
 }
 
 fn any_balance() -> impl Strategy<Value = Balance> {
@@ -149,11 +176,18 @@ fn is_usable(view: &View, tiers: &[Vec<View>; 3], soft_left: usize) -> bool {
     !(is_open || is_full || is_resting || is_unhealthy)
 }
 
+/// The tiers in the order in which a request goes over them.
+fn in_order(ask: &Ask) -> Vec<Tier> {
+    let others = Tier::ALL.into_iter().filter(|tier| *tier != ask.first_tier);
+    [ask.first_tier].into_iter().chain(others).collect()
+}
+
 /// The workers that pass as usual, each in the first tier in which it is usable.
 fn usable_by_the_book(tiers: &[Vec<View>; 3], ask: &Ask) -> BTreeSet<(Tier, usize)> {
     let mut seen = BTreeSet::new();
     let mut usable = BTreeSet::new();
-    for ((tier, views), soft_left) in Tier::ALL.into_iter().zip(tiers).zip(ask.soft_left) {
+    for tier in in_order(ask) {
+        let (views, soft_left) = (&tiers[tier as usize], ask.soft_left[tier as usize]);
         for view in views.iter().filter(|view| is_usable(view, tiers, soft_left)) {
             if seen.insert(view.worker) {
                 usable.insert((tier, view.worker));
@@ -179,7 +213,8 @@ proptest! {
         let plan = planned_by(&tiers, balance, &ask);
         let called: BTreeSet<_> = plan.candidates.iter().map(|one| one.worker).collect();
         prop_assert_eq!(called.len(), plan.candidates.len());
-        prop_assert!(plan.candidates.is_sorted_by_key(|one| one.tier));
+        let place = |one: &Candidate| in_order(&ask).into_iter().position(|tier| tier == one.tier);
+        prop_assert!(ask.latency_budget.is_some() || plan.candidates.is_sorted_by_key(place));
         let told: BTreeSet<_> = called.into_iter().chain(plan.skipped.iter().map(|one| one.worker)).collect();
         let all: BTreeSet<_> = tiers.iter().flatten().map(|view| view.worker).collect();
         prop_assert_eq!(told, all);
@@ -202,13 +237,42 @@ proptest! {
         let sorted = |balance| {
             let plan = planned_by(&tiers, balance, &ask);
             assert_eq!(plan, planned_by(&tiers, balance, &ask));
-            let mut candidates: Vec<_> = plan.candidates.iter().map(|one| (one.worker, one.reason, one.pass as u8)).collect();
+            // Who comes first may have a reason of its own.
+            let mut candidates: Vec<_> = plan.candidates.iter().map(|one| (one.worker, one.tier, one.pass as u8)).collect();
             candidates.sort_unstable();
             (candidates, plan.skipped, plan.probe, plan.reject)
         };
         for balance in Balance::ALL {
             prop_assert_eq!(sorted(balance), sorted(Balance::RoundRobin));
         }
+    }
+
+    #[test]
+    fn a_latency_budget_changes_the_order_alone(tiers in any_route(), balance in any_balance(), ask in any_ask()) {
+        let sorted = |ask| {
+            let mut plan = planned_by(&tiers, balance, &ask);
+            plan.candidates.sort_unstable_by_key(|one| (one.worker, one.tier));
+            plan.candidates.iter_mut().for_each(|one| one.reason = Reason::PrimaryNormal);
+            plan
+        };
+        prop_assert_eq!(sorted(ask), sorted(Ask { latency_budget: None, ..ask }));
+    }
+
+    #[test]
+    fn a_budget_is_kept_by_the_first_if_anybody_is_known_to_keep_it(
+        tiers in any_route(), balance in any_balance(), ask in any_ask(), millis in 0_u64..3_000,
+    ) {
+        let budget = Duration::from_millis(millis);
+        let plan = planned_by(&tiers, balance, &Ask { latency_budget: Some(budget), ..ask });
+        let known = |one: &Candidate| {
+            let view = tiers[one.tier as usize].iter().find(|view| view.worker == one.worker).unwrap();
+            view.last_latency
+        };
+        let is_kept = plan.candidates.iter().filter_map(known).any(|latency| latency <= budget);
+        let first = plan.candidates.first();
+        prop_assert!(!is_kept || first.and_then(known).is_none_or(|latency| latency <= budget));
+        let moved = plan.candidates.iter().position(|one| one.reason == Reason::LatencyBudget);
+        prop_assert!(moved.is_none_or(|place| place == 0));
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub struct Complexity {
     pub code_blocks: u64,
 }
 
+/// What is measured of a request.
+type Measure = fn(&Request) -> usize;
+
 /// The sum of the shares above which a request is complex.
 const COMPLEX: f64 = 1.0;
 
@@ -41,7 +44,7 @@ const FENCE: &str = "```";
 impl Complexity {
     /// The sum of the shares that a request comes to. Once it is complex it is not looked at further.
     pub(crate) fn score(&self, request: &Request) -> f64 {
-        let measures: [(u64, fn(&Request) -> usize); 4] = [
+        let measures: [(u64, Measure); 4] = [
             (self.turns, turns),
             (self.length_bytes, length),
             (self.tools, tools),

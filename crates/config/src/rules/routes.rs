@@ -106,8 +106,9 @@ impl Rules<'_> {
             let same = Finding::error(&table.key("strong"), "simple requests go to this tier first, too");
             self.say(same.help("name another tier than in `cheap`"));
         }
+        let has_choice = complexity.cheap != complexity.strong && route.workers().next().is_some();
         for (key, tier) in [("cheap", complexity.cheap), ("strong", complexity.strong)] {
-            if route.tier(tier).is_empty() && complexity.cheap != complexity.strong {
+            if has_choice && route.tier(tier).is_empty() {
                 let empty = Finding::error(&table.key(key), format!("the route has no {} worker", tier.as_str()));
                 let help = format!("name one in `{}` of the route, or another tier here", tier.as_str());
                 self.say(empty.help(help));

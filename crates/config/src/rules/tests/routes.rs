@@ -71,6 +71,10 @@ fn complexity_chooses_between_two_tiers_that_have_workers() {
         &expect!["error routes.r.complexity.strong: the route has no secondary worker"],
     );
     says(
+        "[routes.r.complexity]\nturns = 3\n",
+        &expect!["error routes.r: the route names no worker"],
+    );
+    says(
         &format!("{route}strong = \"primary\"\nlength_bytes = 0\nturns = 0\ntools = 0\ncode_blocks = 0\n"),
         &expect![[r#"
             error routes.r.complexity: no request is complex, since nothing counts

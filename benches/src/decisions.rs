@@ -8,7 +8,7 @@ use orchestrator_routing::{Ask, Balance, Member, Metrics, RouteConfig, Router, R
 use orchestrator_testkit::chat;
 use prometheus::Registry;
 use rand::{SeedableRng, rngs::StdRng};
-use std::{cell::Cell, sync::Arc, time::Duration};
+use std::{cell::Cell, fmt, sync::Arc, time::Duration};
 use tokio::{
     runtime::{Builder, Runtime},
     time::Instant,
@@ -95,6 +95,14 @@ impl Calls {
             Some(prompt) => self.router.call(&self.cx, prompt).await.is_ok(),
             None => false,
         }
+    }
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls")
+            .field("router", &self.router)
+            .finish_non_exhaustive()
     }
 }
 

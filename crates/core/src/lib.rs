@@ -54,7 +54,7 @@ pub use message::{Message, Role, Text};
 pub use metrics::{LineMetrics, Queue, StageMetrics};
 pub use near::near;
 pub use original::{Dialect, Field, Original};
-pub use port::{Admission, Admitted, Capacity, Credit, Model, Passage, Retriever, Submit};
+pub use port::{Admission, Admitted, Capacity, Credit, LOOK_AGAIN, Model, Passage, Retriever, Submit};
 pub use reply::{Cache, Degraded, End, Head, Reply, Tier};
 pub use request::{Params, Priority, Request, Reuse};
 pub use secret::Secret;

@@ -35,10 +35,14 @@ pub trait Model: Send + Sync + 'static {
     }
 }
 
+/// How long those who wait for a worker go at most without a look at what is free: rests, limits and breakers end by the
+/// clock, and room may come without the end of a call.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// The room behind the gate: how many requests may go on to the workers, by the waiting rooms that requests share.
 ///
 /// Nobody tells the gate that a worker has come free. It looks when a request arrives, when a [`Credit`] comes back and, as
-/// long as somebody waits, ten times a second, since rests and breakers end by the clock.
+/// long as somebody waits, as often as [`LOOK_AGAIN`] says.
 pub trait Capacity: Send + Sync + 'static {
     /// How many waiting rooms there are.
     fn rooms(&self) -> usize;

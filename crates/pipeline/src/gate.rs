@@ -9,7 +9,7 @@ mod rooms;
 
 use crate::{LanesConfig, Metrics, metrics::Shed, room::Number};
 use orchestrator_core::{
-    Admission, Admitted, Capacity, Credit, Cx, Failure, Flow, Live, Priority, Stage, StageName, Unique,
+    Admission, Admitted, Capacity, Credit, Cx, Failure, Flow, LOOK_AGAIN, Live, Priority, Stage, StageName, Unique,
 };
 use parking_lot::Mutex;
 use rooms::Rooms;
@@ -18,9 +18,6 @@ use tokio::{
     sync::{Mutex as Turn, oneshot},
     time::{Instant, sleep_until},
 };
-
-/// How long those who wait go at most without a look at what is free: rests, limits and breakers end by the clock.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The gate, shared by the lines of all cores.
 #[derive(Clone, Debug)]

@@ -8,16 +8,13 @@ mod attempt;
 
 use crate::{Candidate, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
 use attempt::Place;
-use orchestrator_core::{Admitted, Blame, Code, Cx, Failure, Prompt, Reply, Retry, Tier};
+use orchestrator_core::{Admitted, Blame, Code, Cx, Failure, LOOK_AGAIN, Prompt, Reply, Retry, Tier};
 use orchestrator_resilience::{Attempts, Pause};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::futures::Notified,
     time::{Instant, sleep, timeout},
 };
-
-/// How long a request that waits for a free slot goes at most without looking again: breakers and rests end by the clock.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A request on its way over the workers of its route.
 pub(crate) struct Course<'a> {

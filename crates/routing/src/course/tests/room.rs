@@ -242,6 +242,20 @@ async fn what_a_call_has_come_to_says_more_than_that_the_others_are_full() {
     .assert_eq(&bench.timeline.to_string());
 }
 
+/// As when a probe gives its place back at its first token, or an adaptive limit grows.
+#[tokio::test(start_paused = true)]
+async fn room_that_comes_without_the_end_of_a_call_is_found_soon() {
+    let bench = Bench::new("a", told(&[("a", "fine")]), |setup| setup.slots = 1);
+    let held = bench.members[0].enter(orchestrator_resilience::Pass::Usual).unwrap();
+    let comes = async {
+        tokio::time::sleep(ms(250)).await;
+        drop(held);
+    };
+    let (prompt, began) = (streamed(), Instant::now());
+    let (heard, ()) = tokio::join!(bench.answer(&prompt), comes);
+    assert_eq!((heard.is_ok(), began.elapsed()), (true, ms(300)));
+}
+
 fn primary(worker: usize) -> Candidate {
     Candidate {
         worker,
@@ -251,7 +265,7 @@ fn primary(worker: usize) -> Candidate {
     }
 }
 
-/// Whoever looked while the place was held saw the tier full, and would look again only after a second.
+/// Whoever looked while the place was held saw the tier full, and would not look again at once.
 #[tokio::test(start_paused = true)]
 async fn a_place_that_the_worker_refuses_is_told_to_those_who_saw_it_taken() {
     let bench = Bench::new("a", told(&[("a", "fine")]), |setup| {

@@ -86,9 +86,13 @@ impl<'a> Course<'a> {
         if let (Some(admitted), false) = (self.admitted, self.waited.is_zero()) {
             admitted.waited(self.cx.priority(), self.waited);
         }
-        ended.map_err(|failure| match self.route.shortest_rest(Instant::now()) {
-            Some(rest) if failure.code() == Code::RateLimited => failure.with_retry_after(rest),
-            _ => failure,
+        let failure = match ended {
+            Err(failure) if failure.code() == Code::RateLimited => failure,
+            ended => return ended,
+        };
+        Err(match self.route.shortest_rest(Instant::now()) {
+            Some(rest) => failure.with_retry_after(rest),
+            None => failure,
         })
     }
 

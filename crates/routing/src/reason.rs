@@ -143,7 +143,8 @@ impl Why {
 
 impl Refused {
     /// Every cause, in order.
-    pub const ALL: [Refused; 5] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [Refused; 5] = [
         Refused::OverCapacity,
         Refused::AllBreakersOpen,
         Refused::AllResting,

@@ -36,7 +36,8 @@ pub struct RouteConfig {
     #[schemars(range(min = 1, max = 1_000_000), extend("x-live" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soft_limit: Option<usize>,
-    /// Calls on all tiers above which requests are refused at once.
+    /// Requests that were let on to the route, until their answers are over, above which the next is refused at once; those
+    /// that wait at the gate are none of them.
     #[schemars(range(min = 1, max = 1_000_000), extend("x-live" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hard_limit: Option<usize>,
@@ -44,7 +45,7 @@ pub struct RouteConfig {
     #[schemars(range(min = 1, max = 1_000_000), extend("x-live" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_soft_limit: Option<usize>,
-    /// As `hard_limit`, of calls that stream alone.
+    /// As `hard_limit`, of requests that stream alone.
     #[schemars(range(min = 1, max = 1_000_000), extend("x-live" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_hard_limit: Option<usize>,

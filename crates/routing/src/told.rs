@@ -42,6 +42,9 @@ struct Refusal {
 
 #[derive(Debug, Serialize)]
 struct Limits {
+    /// Requests that the gate has let on, which hard limits bound.
+    requests: usize,
+    /// Calls on all tiers, each of which a soft limit bounds.
     running: usize,
     soft_limit: Option<usize>,
     hard_limit: Option<usize>,
@@ -92,6 +95,7 @@ impl Limits {
     fn of(route: &Route, now: Instant) -> Self {
         let config = route.config();
         Limits {
+            requests: route.requests(),
             running: route.running(),
             soft_limit: config.soft_limit,
             hard_limit: config.hard_limit,

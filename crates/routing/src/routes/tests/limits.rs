@@ -84,6 +84,21 @@ async fn a_dry_run_and_the_gate_see_what_is_in_force() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_plan_tells_the_requests_that_a_hard_limit_bounds_beside_the_calls() {
+    let bench = Bench::new("a", |_, _| slow(100), |setup| setup.route.hard_limit = Some(3));
+    let told = || {
+        let plan = bench.routes.plan(&prompt(true).request).unwrap();
+        ["requests", "running", "hard_limit"].map(|key| plan["limits"][key].as_u64().unwrap())
+    };
+    let _let_on = [(); 3].map(|()| bench.admit(0).unwrap());
+    let reply = bench.call(&prompt(true)).await.unwrap();
+    assert_eq!(told(), [3, 1, 3]);
+    assert_eq!(bench.admit(0).unwrap_err(), "refused");
+    drop(reply);
+    assert_eq!(told(), [3, 0, 3]);
+}
+
 #[derive(Clone, Debug)]
 enum Event {
     Limit(Option<usize>, Option<usize>),

@@ -97,10 +97,10 @@ impl<'a> Course<'a> {
     }
 
     async fn look_and_follow(&mut self) -> Result<Reply, Failure> {
-        let router = self.router;
+        let route = self.route;
         loop {
             // Listened to before the look, so that a slot which comes free meanwhile is not missed.
-            let freed = router.routes.freed().notified();
+            let freed = route.freed.notified();
             let plan = self.plan();
             let next = match self.spared(&plan) {
                 Some(left) => Next::Wait(left),

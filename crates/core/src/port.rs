@@ -57,6 +57,10 @@ pub trait Capacity: Send + Sync + 'static {
     /// how many there are. Zero before the first call is over.
     fn interval(&self, room: usize) -> Duration;
 
+    /// Whether what one of these rooms gives back may be room for the other: both have slots in common, with each other or
+    /// with a third.
+    fn shares(&self, room: usize, other: usize) -> bool;
+
     /// What [`Submit::plan`] tells.
     fn plan(&self, request: &Request) -> Result<Value, Failure>;
 }

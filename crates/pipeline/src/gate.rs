@@ -78,7 +78,9 @@ impl Gate {
     /// Lets those on who wait, as far as there is room, which nobody gave back: a limit was raised.
     pub fn look_again(&self) {
         let lanes = self.0.lanes.load();
-        self.serve_all(&mut self.0.rooms.lock(), &lanes);
+        let mut rooms = self.0.rooms.lock();
+        let occupied = rooms.occupied();
+        self.serve_all(&mut rooms, occupied, &lanes);
     }
 
     /// What it lets requests on to.
@@ -127,7 +129,7 @@ impl Gate {
             let mut rooms = self.0.rooms.lock();
             // Others may have looked meanwhile.
             if rooms.looked(room) == looked {
-                self.serve_all(&mut rooms, &self.0.lanes.load());
+                self.serve_like(room, &mut rooms, &self.0.lanes.load());
             }
         }
     }
@@ -185,9 +187,15 @@ impl Gate {
         }
     }
 
-    /// Calls those who wait in any room, in the rooms' turns, as long as there are credits.
-    fn serve_all(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, lanes: &LanesConfig) {
-        let mut left = rooms.occupied();
+    /// Calls those who wait for the same as this room does.
+    fn serve_like(&self, room: usize, rooms: &mut Rooms<oneshot::Sender<Pass>>, lanes: &LanesConfig) {
+        let mut like = rooms.occupied();
+        like.retain(|other| self.0.capacity.shares(room, *other));
+        self.serve_all(rooms, like, lanes);
+    }
+
+    /// Calls those who wait in these rooms, in the rooms' turns, as long as there are credits.
+    fn serve_all(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, mut left: Vec<usize>, lanes: &LanesConfig) {
         while let Some(room) = rooms.turn(&left, &lanes.weights) {
             match self.admit(rooms, room) {
                 Admission::Granted(credit) => {
@@ -288,8 +296,8 @@ impl Admitted for Pass {
         let credit = self.credit.lock().take();
         if let Some(credit) = credit {
             drop(credit);
-            // The slot that it stood for may serve any room.
-            self.gate.look_again();
+            let lanes = self.gate.0.lanes.load();
+            self.gate.serve_like(self.room, &mut self.gate.0.rooms.lock(), &lanes);
         }
     }
 }

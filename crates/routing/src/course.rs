@@ -101,10 +101,10 @@ impl<'a> Course<'a> {
     }
 
     async fn look_and_follow(&mut self) -> Result<Reply, Failure> {
-        let router = self.router;
+        let route = self.route;
         loop {
             // Listened to before the look, so that a slot which comes free meanwhile is not missed.
-            let freed = router.routes.freed().notified();
+            let freed = route.freed.notified();
             match self.round().await? {
                 Next::Answered(reply) => return Ok(reply),
                 Next::Wait(longest) => self.wait(longest, freed).await?,

@@ -27,7 +27,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 /// How often a route whose breakers are all open sends a request after all.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -56,6 +56,8 @@ pub struct Route {
     turn: AtomicU64,
     budget: RetryBudget,
     probed: Mutex<Option<Instant>>,
+    /// Told when a call is over, of this route or of one that shares slots with it.
+    pub(crate) freed: Arc<Notify>,
     resilience: Config,
     pub(crate) metrics: RouteMetrics,
 }
@@ -87,6 +89,7 @@ impl Route {
             turn: AtomicU64::new(0),
             budget: RetryBudget::new(config.retry_budget_percent, config.retry_budget_min),
             probed: Mutex::new(None),
+            freed: Arc::default(),
             resilience: first
                 .map(|seat| seat.member.guard().config().clone())
                 .unwrap_or_default(),
@@ -272,6 +275,33 @@ impl Route {
     /// Running calls by tier: primary, secondary, backup.
     pub fn calls(&self) -> [usize; 3] {
         self.calls.each_ref().map(|calls| calls.all())
+    }
+
+    /// Finds out which routes share slots, with each other or with a third.
+    pub(crate) fn relate(routes: &mut [Route]) {
+        for index in 0..routes.len() {
+            let (before, rest) = routes.split_at_mut(index);
+            let Some(route) = rest.first() else { continue };
+            let met = before.iter().filter(|other| other.meets(route));
+            let met: Vec<_> = met.map(|other| other.freed.clone()).collect();
+            for other in before {
+                if met.iter().any(|freed| Arc::ptr_eq(freed, &other.freed)) {
+                    other.freed = route.freed.clone();
+                }
+            }
+        }
+    }
+
+    /// Whether a slot that this route gives back may be one for the other.
+    pub(crate) fn shares(&self, other: &Route) -> bool {
+        Arc::ptr_eq(&self.freed, &other.freed)
+    }
+
+    /// Whether a worker or a pool is of both.
+    fn meets(&self, other: &Route) -> bool {
+        let has_worker = |seat: &Seat| other.seats().any(|known| known.index == seat.index);
+        let has_pool = |pool: &Slots| other.pools.iter().any(|known| known.is_same(pool));
+        self.seats().any(has_worker) || self.pools.iter().any(has_pool)
     }
 
     /// Calls beyond a request's first that may still be made.

@@ -9,7 +9,7 @@ use crate::{
 use orchestrator_core::{Admission, Capacity, Code, Credit, Failure, Request};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 
 /// The routes.
 #[derive(Debug)]
@@ -17,7 +17,6 @@ pub struct Routes {
     routes: Vec<Arc<Route>>,
     /// Requests of a route that may be on their way to its workers beyond their free slots.
     head_start: usize,
-    freed: Notify,
     metrics: Metrics,
 }
 
@@ -37,16 +36,16 @@ impl Routes {
         head_start: usize,
         metrics: &Metrics,
     ) -> Result<Arc<Self>, Error> {
-        let mut built: Vec<Arc<Route>> = Vec::new();
+        let mut built: Vec<Route> = Vec::new();
         for (name, config) in routes {
             check_models(name, &config, &built)?;
             let tiers = seats(name, &config, members)?;
-            built.push(Arc::new(Route::new(name, config, tiers, metrics.route(name))));
+            built.push(Route::new(name, config, tiers, metrics.route(name)));
         }
+        Route::relate(&mut built);
         let routes = Arc::new(Routes {
-            routes: built,
+            routes: built.into_iter().map(Arc::new).collect(),
             head_start,
-            freed: Notify::new(),
             metrics: metrics.clone(),
         });
         metrics.watch(&routes);
@@ -98,12 +97,7 @@ impl Routes {
 
     /// Calls those who wait for a call to be over, since there may be room for them without: a limit was raised.
     pub fn look_again(&self) {
-        self.freed.notify_waiters();
-    }
-
-    /// A call of some route is over.
-    pub(crate) fn freed(&self) -> &Notify {
-        &self.freed
+        self.routes.iter().for_each(|route| route.freed.notify_waiters());
     }
 }
 
@@ -147,6 +141,11 @@ impl Capacity for Routes {
         mean.div_f64(slots as f64)
     }
 
+    fn shares(&self, room: usize, other: usize) -> bool {
+        let routes = self.at(room).zip(self.at(other));
+        routes.is_some_and(|((route, _), (other, _))| route.shares(other))
+    }
+
     fn plan(&self, request: &Request) -> Result<Value, Failure> {
         let (_, route) = self.of(request)?;
         let unwritable = |error| Failure::new(Code::Internal, "The plan cannot be told.").with_source(error);
@@ -168,7 +167,7 @@ pub(crate) fn unknown_model() -> Failure {
 }
 
 /// No two routes may claim the same pattern.
-fn check_models(name: &str, config: &RouteConfig, others: &[Arc<Route>]) -> Result<(), Error> {
+fn check_models(name: &str, config: &RouteConfig, others: &[Route]) -> Result<(), Error> {
     for other in others {
         if let Some(model) = other.shared_model(&config.models) {
             return Err(Error::Ambiguous {

@@ -60,6 +60,10 @@ impl Capacity for Credits {
         self.interval
     }
 
+    fn shares(&self, _: usize, _: usize) -> bool {
+        true
+    }
+
     fn plan(&self, request: &Request) -> Result<Value, Failure> {
         Ok(json!({ "model": &*request.model, "credits": self.free() }))
     }

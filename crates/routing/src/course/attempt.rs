@@ -1,10 +1,13 @@
 //! One call at one worker, and what it holds of it until it is over.
 
-use crate::{Candidate, Member, Routes, load::Counted, member::Held, route::Route, router::Router};
+use crate::{Candidate, Member, load::Counted, member::Held, route::Route, router::Router};
 use futures_util::StreamExt;
 use orchestrator_core::{Chunk, Code, Cx, Failure, Model, Prompt, Reply};
 use std::{fmt, future::ready, sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
 /// A place for one call: a slot of the worker and of its pool, one of the route's on this tier, and the breaker's leave.
 pub(super) struct Place {
@@ -27,7 +30,7 @@ struct Entered {
 }
 
 /// Tells those who wait for room that there may be some.
-struct Freed(Arc<Routes>);
+struct Freed(Arc<Notify>);
 
 /// A call that is waited for. One that is given up has taken at least as long, whoever gave it up.
 struct Waiting<'a> {
@@ -51,7 +54,7 @@ impl Place {
             since: Instant::now(),
             has_served: false,
             _calls: route.enter(candidate.tier, is_stream)?,
-            _freed: Freed(router.routes.clone()),
+            _freed: Freed(route.freed.clone()),
         };
         let mut held = member.enter(candidate.pass).ok()?;
         if !is_stream {
@@ -141,7 +144,7 @@ impl Drop for Entered {
 
 impl Drop for Freed {
     fn drop(&mut self) {
-        self.0.freed().notify_waiters();
+        self.0.notify_waiters();
     }
 }
 

@@ -30,6 +30,48 @@ fn routes(patterns: &[(&str, &[&str])]) -> Result<Arc<Routes>, Error> {
     Routes::build(configs, &members, 1, &Metrics::register(&registry).unwrap())
 }
 
+/// Which of three routes over these workers shares slots with which.
+fn sharing(tiers: [&str; 3], pool: Option<&orchestrator_resilience::Slots>) -> Vec<(usize, usize)> {
+    let registry = Registry::new();
+    let guards = orchestrator_resilience::Metrics::register(&registry).unwrap();
+    let members = ["a", "b", "c"].map(|name| {
+        let guard = Guard::new(name.into(), Config::default(), 1, world(1).random(name), &guards);
+        Arc::new(Member::new(guard, pool.filter(|_| name != "c").cloned()))
+    });
+    let configs = tiers.iter().map(|workers| {
+        let config = RouteConfig {
+            models: vec![(*workers).to_owned()],
+            primary: workers.split(' ').map(String::from).collect(),
+            ..RouteConfig::default()
+        };
+        (*workers, config)
+    });
+    let routes = Routes::build(configs, &members, 1, &Metrics::register(&registry).unwrap()).unwrap();
+    let pairs = [(0, 1), (0, 2), (1, 2)];
+    assert!(
+        (0..3).all(|route| routes.shares(2 * route, 2 * route + 1)),
+        "its own rooms"
+    );
+    pairs
+        .into_iter()
+        .filter(|(one, other)| routes.shares(2 * one, 2 * other + 1))
+        .collect()
+}
+
+#[test]
+fn rooms_share_slots_by_a_worker_a_pool_or_a_third_route() {
+    let pool = orchestrator_resilience::Slots::new(2);
+    for (tiers, pool, expected) in [
+        (["a", "b", "c"], None, &[][..]),
+        (["a", "b", "a c"], None, &[(0, 2)]),
+        (["a", "b", "a b"], None, &[(0, 1), (0, 2), (1, 2)]),
+        (["a", "a b", "b"], None, &[(0, 1), (0, 2), (1, 2)]),
+        (["a", "b", "c"], Some(&pool), &[(0, 1)]),
+    ] {
+        assert_eq!(sharing(tiers, pool), expected, "{tiers:?}");
+    }
+}
+
 fn asking_for(model: &str) -> Request {
     chat(format!(
         r#"{{"model":"{model}","messages":[{{"role":"user","content":"x"}}]}}"#

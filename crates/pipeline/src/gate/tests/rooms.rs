@@ -4,11 +4,13 @@ use super::*;
 use orchestrator_core::Request;
 use orchestrator_testkit::request;
 use serde_json::Value;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Two rooms of one credit each, and a limit above which the first refuses.
 #[derive(Default)]
 struct TwoRooms {
     out: [Arc<Mutex<usize>>; 2],
+    looks: Arc<[AtomicUsize; 2]>,
     refuses: bool,
 }
 
@@ -34,6 +36,7 @@ impl Capacity for TwoRooms {
     }
 
     fn admit(&self, room: usize) -> Admission {
+        self.looks[room].fetch_add(1, Relaxed);
         let mut out = self.out[room].lock();
         match *out {
             0 => {
@@ -47,6 +50,10 @@ impl Capacity for TwoRooms {
 
     fn interval(&self, _: usize) -> Duration {
         Duration::ZERO
+    }
+
+    fn shares(&self, room: usize, other: usize) -> bool {
+        room == other
     }
 
     fn plan(&self, _: &Request) -> Result<Value, Failure> {
@@ -88,6 +95,25 @@ async fn a_full_room_blocks_no_other_and_each_calls_its_own() {
     drop(heard);
     assert!(poll(&mut passes[1]).await);
     assert_eq!(gate.waiting(Priority::Normal), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_room_gives_back_is_asked_for_by_those_alone_that_share_it() {
+    let capacity = TwoRooms::default();
+    let looks = capacity.looks.clone();
+    let (gate, _) = before(capacity);
+    let jobs = [0, 0, 1, 1, 1].map(|room| (room, job(Priority::Normal, LONG)));
+    let mut passes: Vec<_> = jobs
+        .iter()
+        .map(|(room, (cx, _))| Box::pin(gate.pass(cx, *room)))
+        .collect();
+    let mut heard = Vec::new();
+    for pass in &mut passes {
+        heard.push(futures_util::poll!(pass.as_mut()));
+    }
+    let before = looks[1].load(Relaxed);
+    drop(heard.remove(0));
+    assert_eq!((looks[1].load(Relaxed), poll(&mut passes[1]).await), (before, true));
 }
 
 /// A place that nobody gives back: the rooms have become larger.
@@ -185,6 +211,10 @@ impl Capacity for Shared {
 
     fn interval(&self, _: usize) -> Duration {
         Duration::ZERO
+    }
+
+    fn shares(&self, _: usize, _: usize) -> bool {
+        true
     }
 
     fn plan(&self, _: &Request) -> Result<Value, Failure> {

@@ -342,7 +342,7 @@ async fn a_failure_does_not_end_what_a_full_worker_may_still_answer() {
         let leaves = async {
             tokio::time::sleep(ms(300)).await;
             drop(held);
-            bench.routes.freed().notify_waiters();
+            bench.routes.look_again();
         };
         let prompt = streamed();
         tokio::join!(bench.hear(&prompt), leaves);

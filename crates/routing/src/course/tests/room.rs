@@ -256,6 +256,22 @@ async fn room_that_comes_without_the_end_of_a_call_is_found_soon() {
     assert_eq!((heard.is_ok(), began.elapsed()), (true, ms(300)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_waits_on_another_route_of_the_same_worker_is_woken_too() {
+    let bench = Bench::new("a", told(&[("a", "slow:137")]), |setup| {
+        setup.slots = 1;
+        setup.aside = Some(crate::RouteConfig {
+            primary: vec!["a".to_owned()],
+            models: Vec::new(),
+            ..crate::RouteConfig::default()
+        });
+    });
+    let (aside, prompt, began) = (bench.router.only("aside").unwrap(), streamed(), Instant::now());
+    let (cx, _client) = orchestrator_testkit::cx(prompt.request.deadline);
+    let (heard, begun) = tokio::join!(bench.answer(&prompt), aside.call(&cx, &prompt));
+    assert_eq!((heard.is_ok(), begun.is_ok(), began.elapsed()), (true, true, ms(274)));
+}
+
 fn primary(worker: usize) -> Candidate {
     Candidate {
         worker,
@@ -300,7 +316,7 @@ async fn who_finds_the_tier_full_wakes_nobody() {
     let bench = Bench::new("a", told(&[("a", "fine")]), |setup| setup.route.soft_limit = Some(1));
     let route = &bench.routes.all()[0];
     let _held = route.enter(Tier::Primary, true);
-    let freed = bench.routes.freed().notified();
+    let freed = route.freed.notified();
     assert!(Place::take(&bench.router, route, primary(0), true).is_none());
     assert!(tokio::time::timeout(ms(1), freed).await.is_err());
 }

@@ -121,7 +121,8 @@ where
     let watched = Watched::new(socket, Limits::of(door.config()), link.clone(), place);
     let max_header_bytes = door.config().max_header_bytes;
     let worked = link.clone();
-    let service = service_fn(move |request| answer(door.clone(), plane, client, link.clone(), request));
+    // Boxed, so that a connection that waits or streams has no room of 5 KB for the request's future.
+    let service = service_fn(move |request| Box::pin(answer(door.clone(), plane, client, link.clone(), request)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(None)

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sample(Vec<f64>);
 
-/// The median and the range of a sample, to be shown with so many digits as `{:.2}` says.
+/// The median and the range of a sample; `{:.1}` shows them with a digit behind the point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,

@@ -17,7 +17,7 @@ const SHAPE: Shape = Shape {
     first_ms: 500,
     ..Shape::JSON
 };
-const CLIENTS: [usize; 3] = [1, 100, 1000];
+const CLIENTS: [usize; 2] = [100, 1000];
 
 pub(super) async fn measure(bench: &Bench, effort: Effort) -> io::Result<()> {
     bench.follow(SHAPE);

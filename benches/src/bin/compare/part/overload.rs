@@ -58,14 +58,18 @@ pub(super) async fn measure(bench: &Bench, effort: Effort) -> io::Result<()> {
             return Err(io::Error::other(format!("neither served nor refused: {other:?}")));
         }
         let refusals: Sample = refused.iter().map(|told| told.whole).collect();
+        let told_after = |share| match refused.is_empty() {
+            true => "-".into(),
+            false => us(refusals.quantile(share)),
+        };
         let marked = refused.iter().filter(|told| told.says_when_to_come_back).count();
         table.row([
             format!("{load}x: {:.0}/s", capacity * load),
             format!("{:.1}/s", served.len() as f64 / took),
             format!("{:.1} %", served.len() as f64 / took / capacity * 100.0),
             refused.len().to_string(),
-            us(refusals.median()),
-            us(refusals.quantile(0.99)),
+            told_after(0.5),
+            told_after(0.99),
             marked.to_string(),
             us(spent / told.len() as f64),
         ]);

@@ -4,7 +4,7 @@
 #   --update     makes the counts of now the baseline
 #   --criterion  measures times too; they inform and never fail
 #
-# Then the real program is measured beside nginx for half a minute, which informs too. That needs an optimised build,
+# Then the real program is measured beside nginx for less than a minute, which informs too. That needs an optimised build,
 # which takes minutes and which nothing else in here needs: where there is none, and in CI, it is left out.
 #
 # A file in benches/benches that uses gungraun counts instructions, one that uses criterion measures times.

@@ -32,7 +32,7 @@ struct Arguments {
     /// Measures this part alone; may be given several times.
     #[arg(long, value_enum)]
     only: Vec<Part>,
-    /// Half a minute for what the goals name first.
+    /// Less than a minute for what the goals name first.
     #[arg(long)]
     short: bool,
     /// Rounds that count of each part; servers take turns. Default: 7, or 3 of a short run.

@@ -27,9 +27,9 @@ fn line<S: AsRef<str>>(cells: &[S]) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-/// Microseconds, with a digit behind the point below 1000 of them.
+/// Microseconds, with a digit behind the point up to 1000 of them.
 pub(crate) fn us(us: f64) -> String {
-    match us < 1000.0 {
+    match us.abs() < 1000.0 {
         true => format!("{us:.1} us"),
         false => format!("{:.2} ms", us / 1000.0),
     }
@@ -56,7 +56,10 @@ mod tests {
 
     #[test]
     fn figures_have_their_units() {
-        assert_eq!([us(0.04), us(999.94), us(1500.0)], ["0.0 us", "999.9 us", "1.50 ms"]);
+        assert_eq!(
+            [0.04, 999.94, 1500.0, -5174.7].map(us),
+            ["0.0 us", "999.9 us", "1.50 ms", "-5.17 ms"]
+        );
         assert_eq!(
             [mb(13_260_000), kb(20_480.0), kb(-512.0)],
             ["13.3 MB", "20.5 KB", "-0.5 KB"]

@@ -4,6 +4,9 @@
 #   --update     makes the counts of now the baseline
 #   --criterion  measures times too; they inform and never fail
 #
+# Then the real program is measured beside nginx for less than a minute, which informs too. That needs an optimised build,
+# which takes minutes and which nothing else in here needs: where there is none, and in CI, it is left out.
+#
 # A file in benches/benches that uses gungraun counts instructions, one that uses criterion measures times.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
@@ -23,6 +26,20 @@ benches() {
     grep -l --recursive "^use $1::" benches/benches --include '*.rs' | xargs --no-run-if-empty -n 1 basename -s .rs | sort
 }
 
+# compare: the program beside nginx, where both are there.
+compare() {
+    local program=${CARGO_TARGET_DIR:-target}/release/orchestrator
+    if [[ ! -x ${NGINX:-/usr/sbin/nginx} ]]; then
+        echo "beside nginx: left out, since there is no nginx; Debian has it as nginx-light"
+    elif [[ ! -x $program ]]; then
+        echo "beside nginx: left out, since there is no $program; cargo build --release -p orchestrator makes it"
+    else
+        echo "beside nginx: $program of $(date -r "$program" '+%F %T')"
+        cargo run --release --quiet -p orchestrator-benches --bin compare -- --short --program "$program" ||
+            echo "beside nginx: failed; it only informs" >&2
+    fi
+}
+
 # The version of the runner must be that of the library.
 runner=$(grep -A 1 '^name = "gungraun"$' Cargo.lock | sed -n 's/^version = "\(.*\)"$/\1/p')
 debian_package valgrind command -v valgrind
@@ -39,3 +56,4 @@ if $times; then
     done
 fi
 gates bench "$counts" benches/baseline.tsv "${update[@]}"
+compare

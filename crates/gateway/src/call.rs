@@ -12,7 +12,7 @@ use crate::{
     metrics::{Ending, NONE},
     options::{Options, caller_id},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use orchestrator_core::{Answer, Blame, Cache, Code, End, Failure, Head, Request, RequestId, Text, Wish};
 use orchestrator_dialect::chat::Parsed;
 use orchestrator_telemetry::AccessLine;
@@ -44,8 +44,9 @@ pub(crate) struct Arrival {
     pub(crate) caller_id: Option<Text>,
     /// Who asks.
     pub(crate) client: Option<Client>,
-    /// What was asked for, when it was asked over HTTP.
-    pub(crate) asked: Option<(Method, Uri)>,
+    /// The method and the path that were asked for, when it was asked over HTTP. The path is a copy: a slice of the head
+    /// would keep the connection's read buffer for as long as the answer runs.
+    pub(crate) asked: Option<(Method, Text)>,
 }
 
 /// A request at a door.
@@ -85,7 +86,7 @@ impl Arrival {
     pub(crate) fn of<B>(door: &Door, client: Client, request: &http::Request<B>) -> Self {
         Arrival {
             caller_id: caller_id(request.headers()),
-            asked: Some((request.method().clone(), request.uri().clone())),
+            asked: Some((request.method().clone(), beginning(request.uri().path()).into())),
             ..Arrival::new(door, Some(client))
         }
     }
@@ -93,8 +94,8 @@ impl Arrival {
     /// The method and the path, without its query, as they came; else these.
     fn asked<'a>(&'a self, method: &'a str, path: &'a str) -> (&'a str, &'a str) {
         let asked = self.asked.as_ref();
-        let (method, path) = asked.map_or((method, path), |(method, uri)| (method.as_str(), uri.path()));
-        (beginning(method), beginning(path))
+        let (method, path) = asked.map_or((method, path), |(method, path)| (method.as_str(), path));
+        (beginning(method), path)
     }
 
     /// Headers of every answer: the request's names.

@@ -23,6 +23,9 @@ use serde_json::{Value, value::RawValue};
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// A body of fewer bytes is copied out of the connection's read buffer.
+const SMALL_BODY: usize = 4096;
+
 /// Answers a chat completion.
 pub(crate) async fn completions(mut call: Call, request: Request<Incoming>, link: Link) -> Reply {
     let mut taken = match take(&mut call, request, link, Ok).await {
@@ -185,7 +188,14 @@ async fn gather(mut body: Incoming, limit: usize, declared: usize) -> Result<Byt
         }
     }
     if rest.is_empty() {
-        return Ok(first);
+        // As a slice, a small body would keep the connection's whole read buffer, of 8 KB, for as long as its answer runs,
+        // and the connection would take another one.
+        let is_small = first.len() < SMALL_BODY;
+        return Ok(if is_small {
+            Bytes::copy_from_slice(&first)
+        } else {
+            first
+        });
     }
     Ok([first.as_ref(), rest.as_ref()].concat().into())
 }

@@ -123,7 +123,9 @@ where
     let max_header_bytes = door.config().max_header_bytes;
     let worked = link.clone();
     let client = Client::from(client);
-    let service = service_fn(move |request| answer(door.clone(), plane, client.clone(), link.clone(), request));
+    // Boxed, so that a connection that waits or streams has no room of 5 KB for the request's future.
+    let service =
+        service_fn(move |request| Box::pin(answer(door.clone(), plane, client.clone(), link.clone(), request)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(None)

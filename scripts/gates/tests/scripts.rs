@@ -271,6 +271,30 @@ fn times_are_measured_on_request_and_only_inform() {
 }
 
 #[test]
+fn the_program_is_measured_beside_nginx_where_both_are_there_and_only_informs() {
+    let tree = scripted();
+    let nginx = tree.path().join("bin/valgrind");
+    let measured = |nginx: &std::path::Path, fail: &str| {
+        tree.write("calls", "");
+        let ran = tree.run(command(&tree, "scripts/bench_all.sh", &[], fail).env("NGINX", nginx));
+        assert_eq!(ran.code, 0, "{}", ran.out);
+        (ran.out, tree.read("calls").contains("--bin compare"))
+    };
+    let (out, ran) = measured(&nginx, "");
+    assert!(
+        out.contains("left out, since there is no target/release/orchestrator") && !ran,
+        "{out}"
+    );
+    program(&tree, "target/release/orchestrator", "");
+    let (out, ran) = measured(&tree.path().join("bin/no-such"), "");
+    assert!(out.contains("left out, since there is no nginx") && !ran, "{out}");
+    assert!(measured(&nginx, "").1);
+    let call = "cargo run --release --quiet -p orchestrator-benches --bin compare -- --short --program target/release/orchestrator\n";
+    assert!(tree.read("calls").ends_with(call), "{}", tree.read("calls"));
+    assert!(measured(&nginx, "*compare*").0.contains("failed; it only informs"));
+}
+
+#[test]
 fn the_database_of_advisories_beside_the_repository_is_used_when_there_is_one() {
     let outer = Tree::new();
     let inner = outer.path().join("main");

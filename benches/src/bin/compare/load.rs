@@ -1,164 +1,129 @@
-//! Clients that keep their connections and ask one request after the other, each with a prompt of its own.
+//! Clients that keep their connections and check every answer: those that ask one request after the other, and those
+//! that ask at a rate whatever becomes of it.
 
-use memchr::memmem;
-use std::{
-    io,
-    net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use crate::{answer::Answer, shape::Shape, statistics::Sample};
+use parking_lot::Mutex;
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
 };
 
-/// What clients ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// A whole answer.
-    Json,
-    /// A stream of 32 tokens that come at once.
-    Burst,
-    /// A stream of 32 tokens, 5 ms apart.
-    Paced,
-}
-
-/// No two requests of a run are equal, so none is answered from another's answer.
-static ASKED: AtomicU64 = AtomicU64::new(0);
-
-/// The clients, which ask until nothing is left.
-struct Client {
+/// A connection.
+pub(crate) struct Client {
     socket: TcpStream,
-    buffer: Vec<u8>,
-    shape: Shape,
+    pub(crate) answer: Answer,
 }
 
-// === impl Shape ===
-
-impl Shape {
-    pub(crate) const ALL: [Shape; 3] = [Shape::Json, Shape::Burst, Shape::Paced];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Shape::Json => "one JSON request",
-            Shape::Burst => "32 tokens in a burst",
-            Shape::Paced => "32 tokens 5 ms apart",
-        }
-    }
-
-    /// What the model does.
-    pub(crate) fn script(self) -> &'static str {
-        match self {
-            Shape::Json | Shape::Burst => r#"{"tokens":32}"#,
-            Shape::Paced => r#"{"tokens":32,"gap_ms":5}"#,
-        }
-    }
-
-    /// The requests of a round.
-    pub(crate) fn requests(self) -> usize {
-        match self {
-            Shape::Json => 8000,
-            Shape::Burst => 4000,
-            Shape::Paced => 1280,
-        }
-    }
-
-    pub(crate) fn connections(self) -> usize {
-        match self {
-            Shape::Json | Shape::Burst => 16,
-            Shape::Paced => 64,
-        }
-    }
-
-    fn request(self) -> String {
-        let number = ASKED.fetch_add(1, Relaxed);
-        let stream = self != Shape::Json;
-        let body = format!(
-            r#"{{"model":"m","stream":{stream},"temperature":0.2,"messages":[{{"role":"system","content":"You answer in one sentence."}},{{"role":"user","content":"What is to be said of the number {number:012}, and why do people who have thought about it for longer than a day say so?"}}]}}"#
-        );
-        format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: server\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-    }
-}
-
-/// Asks `requests` requests over the shape's connections.
-pub(crate) async fn drive(server: SocketAddr, shape: Shape, requests: usize) -> io::Result<()> {
-    let mut clients = JoinSet::new();
-    let connections = shape.connections();
-    for nth in 0..connections {
-        let share = requests / connections + usize::from(nth < requests % connections);
-        clients.spawn(async move {
-            let mut client = Client::connect(server, shape).await?;
-            for _ in 0..share {
-                client.ask().await?;
-            }
-            io::Result::Ok(())
-        });
-    }
-    while let Some(done) = clients.join_next().await {
-        done??;
-    }
-    Ok(())
+/// How an answer came, in microseconds since its request left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) first_token: f64,
+    pub(crate) whole: f64,
+    pub(crate) says_when_to_come_back: bool,
 }
 
 // === impl Client ===
 
 impl Client {
-    async fn connect(server: SocketAddr, shape: Shape) -> io::Result<Self> {
+    pub(crate) async fn connect(server: SocketAddr) -> io::Result<Self> {
         let socket = TcpStream::connect(server).await?;
         socket.set_nodelay(true)?;
-        Ok(Client {
-            socket,
-            buffer: Vec::with_capacity(16 << 10),
-            shape,
+        let answer = Answer::default();
+        Ok(Client { socket, answer })
+    }
+
+    /// Sends a request and reads its answer to the end. `heard` is called with each piece, told by the bytes before it.
+    pub(crate) async fn ask(&mut self, request: &[u8], mut heard: impl FnMut(&Answer, usize)) -> io::Result<Told> {
+        self.answer.bytes.clear();
+        let sent = Instant::now();
+        let mut first_token = None;
+        self.socket.write_all(request).await?;
+        while !self.answer.is_whole() {
+            let before = self.answer.bytes.len();
+            if self.socket.read_buf(&mut self.answer.bytes).await? == 0 {
+                return Err(io::Error::other(format!("an answer is cut: {:?}", self.answer)));
+            }
+            if first_token.is_none() && self.answer.has_token() {
+                first_token = Some(micros(sent));
+            }
+            heard(&self.answer, before);
+        }
+        let whole = micros(sent);
+        Ok(Told {
+            status: self.answer.status().unwrap_or_default(),
+            first_token: first_token.unwrap_or(whole),
+            whole,
+            says_when_to_come_back: self.answer.header("retry-after").is_some(),
         })
     }
+}
 
-    /// Asks one request and reads its answer to the end.
-    async fn ask(&mut self) -> io::Result<()> {
-        self.socket.write_all(self.shape.request().as_bytes()).await?;
-        self.buffer.clear();
-        while !self.is_whole() {
-            if self.socket.read_buf(&mut self.buffer).await? == 0 {
-                return Err(self.wrong("the answer is cut"));
+/// Asks `requests` requests over so many connections. How long each took, in microseconds.
+pub(crate) async fn drive(server: SocketAddr, shape: Shape, connections: usize, requests: usize) -> io::Result<Sample> {
+    let expected: Arc<str> = shape.text().into();
+    let mut clients = JoinSet::new();
+    for nth in 0..connections {
+        let share = requests / connections + usize::from(nth < requests % connections);
+        let expected = expected.clone();
+        clients.spawn(async move {
+            let mut client = Client::connect(server).await?;
+            let mut took = Vec::with_capacity(share);
+            for _ in 0..share {
+                took.push(client.ask(&shape.request(), |_, _| {}).await?.whole);
+                client.answer.check(&expected)?;
             }
-        }
-        match (
-            self.has(b"HTTP/1.1 200"),
-            self.has(b"tok31"),
-            self.shape,
-            self.has(b"[DONE]"),
-        ) {
-            (true, true, Shape::Json, _) | (true, true, _, true) => Ok(()),
-            _ => Err(self.wrong("the answer is not what the model says")),
-        }
+            io::Result::Ok(took)
+        });
     }
+    Ok(all(clients).await?.into_iter().flatten().collect())
+}
 
-    /// Whether the answer is there to its end, told by its length or by its last chunk.
-    fn is_whole(&self) -> bool {
-        let Some(head) = memmem::find(&self.buffer, b"\r\n\r\n") else {
-            return false;
-        };
-        match self.length(head) {
-            Some(length) => self.buffer.len() >= head + 4 + length,
-            None => self.buffer.ends_with(b"\r\n0\r\n\r\n"),
-        }
+/// Asks a rate of requests for so long. Good answers are checked, refusals are told.
+pub(crate) async fn at_rate(
+    server: SocketAddr,
+    shape: Shape,
+    per_second: f64,
+    time: Duration,
+) -> io::Result<Vec<Told>> {
+    let expected: Arc<str> = shape.text().into();
+    let idle: Arc<Mutex<Vec<Client>>> = Arc::default();
+    let mut ticks = interval(Duration::from_secs_f64(1.0 / per_second));
+    // Who is late asks the more at once: the rate holds.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut asked = JoinSet::new();
+    for _ in 0..(per_second * time.as_secs_f64()) as usize {
+        ticks.tick().await;
+        let (expected, idle) = (expected.clone(), idle.clone());
+        asked.spawn(async move {
+            let kept = idle.lock().pop();
+            let mut client = match kept {
+                Some(client) => client,
+                None => Client::connect(server).await?,
+            };
+            let told = client.ask(&shape.request(), |_, _| {}).await?;
+            if told.status == 200 {
+                client.answer.check(&expected)?;
+            }
+            idle.lock().push(client);
+            io::Result::Ok(told)
+        });
     }
+    all(asked).await
+}
 
-    fn length(&self, head: usize) -> Option<usize> {
-        let head = str::from_utf8(self.buffer.get(..head)?).ok()?;
-        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-        let (_, length) = lines.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
-        length.parse().ok()
+/// What all of them bring, or the first failure.
+pub(crate) async fn all<T: 'static>(mut set: JoinSet<io::Result<T>>) -> io::Result<Vec<T>> {
+    let mut brought = Vec::with_capacity(set.len());
+    while let Some(one) = set.join_next().await {
+        brought.push(one??);
     }
+    Ok(brought)
+}
 
-    fn has(&self, part: &[u8]) -> bool {
-        memmem::find(&self.buffer, part).is_some()
-    }
-
-    fn wrong(&self, what: &str) -> io::Error {
-        io::Error::other(format!("{what}: {}", String::from_utf8_lossy(&self.buffer)))
-    }
+fn micros(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e6
 }

@@ -1,36 +1,52 @@
-//! The program beside nginx, in one run: the processor time of each server for a request, as a ratio.
+//! The real program beside nginx, before the same scripted model, in one run: processor times of the servers alone, what
+//! the program adds to a direct call, memory. Every answer is compared with what the model said; a wrong token ends the run.
 //!
-//! Both stand before the same scripted model server and serve with one thread. Rounds alternate between them, so that a
-//! noisy machine disturbs both; the median of the rounds' ratios counts, their range shows how far to trust it.
+//! `shape` is what is asked, `load` and `crowd` who asks, `servers` whom, `part` what is measured of it.
 #![allow(
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     reason = "a command for people whose numbers are small"
 )]
 
+mod answer;
+mod crowd;
+mod frame;
 mod load;
+mod part;
 mod process;
-mod report;
 mod servers;
+mod shape;
+mod socket;
+mod statistics;
+mod table;
 
 use clap::Parser;
-use load::Shape;
-use report::Round;
-use servers::Servers;
-use std::error::Error;
+use part::{Effort, Part};
+use servers::Bench;
+use std::{error::Error, fs, path::PathBuf, thread::available_parallelism};
 
-/// Measures the processor time of the program for a request beside that of nginx.
+/// Measures the program beside nginx and beside direct calls.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Rounds of each shape; each server is measured once a round.
-    #[arg(long, default_value_t = 7)]
-    rounds: usize,
-    /// Hundredths of the usual number of requests in a round.
-    #[arg(long, default_value_t = 100)]
-    percent: usize,
-    /// Instead: sends so many JSON requests and shows the program's memory on the way.
+    /// Measures this part alone; may be given several times.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
+    /// Less than a minute for what the goals name first.
     #[arg(long)]
-    soak: Option<usize>,
+    short: bool,
+    /// Rounds that count of each part; servers take turns. Default: 7, or 3 of a short run.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Hundredths of the usual number of requests in a round. Default: 100, or 25 of a short run.
+    #[arg(long)]
+    percent: Option<usize>,
+    /// A program that is built already.
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// The nginx to measure beside.
+    #[arg(long, env = "NGINX", default_value = "/usr/sbin/nginx")]
+    nginx: PathBuf,
     /// More of the program's document, such as `[telemetry]` sections.
     #[arg(long, default_value = "")]
     document: String,
@@ -38,57 +54,42 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    let (effort, short) = (arguments.effort(), arguments.short);
+    let parts = match &*arguments.only {
+        [] => Part::usual(short).to_vec(),
+        only => only.to_vec(),
+    };
+    let bench = Bench::new(arguments.program, arguments.nginx, arguments.document)?;
+    println!("{}", machine()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let servers = Servers::start(&arguments.document).await?;
-        match arguments.soak {
-            Some(requests) => soak(&servers, requests).await,
-            None => compare(&servers, &arguments).await,
+        for part in parts {
+            part.measure(&bench, effort).await?;
         }
+        println!("\n{}", machine()?);
+        Ok(())
     })
 }
 
-async fn compare(servers: &Servers, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    report::head();
-    for shape in Shape::ALL {
-        servers.follow(shape.script())?;
-        let requests = (shape.requests() * arguments.percent / 100).max(shape.connections());
-        let mut rounds = Vec::new();
-        for round in 0..=arguments.rounds {
-            let nginx = measure(&servers.nginx, shape, requests).await?;
-            let program = measure(&servers.program, shape, requests).await?;
-            // The first round fills caches and pools.
-            if round > 0 {
-                rounds.push(Round { nginx, program });
-            }
-        }
-        report::row(shape, &rounds, servers.program.resident()?);
-    }
-    Ok(())
-}
-
-/// Microseconds of processor time that the server spends on a request of this shape.
-async fn measure(server: &process::Server, shape: Shape, requests: usize) -> Result<f64, Box<dyn Error>> {
-    let before = server.processor_ns()?;
-    load::drive(server.address, shape, requests).await?;
-    let spent = server.processor_ns()? - before;
-    Ok(spent as f64 / requests as f64 / 1000.0)
-}
-
-/// The memory of the program while it answers many requests.
-async fn soak(servers: &Servers, requests: usize) -> Result<(), Box<dyn Error>> {
-    const STEPS: usize = 10;
-    servers.follow(Shape::Json.script())?;
-    for step in 0..=STEPS {
-        let resident = servers.program.resident()?;
-        println!(
-            "{:>8} requests  {:>6.1} MB",
-            step * requests / STEPS,
-            resident as f64 / 1e6
-        );
-        if step < STEPS {
-            load::drive(servers.program.address, Shape::Json, requests / STEPS).await?;
+impl Arguments {
+    fn effort(&self) -> Effort {
+        let (rounds, percent) = if self.short { (3, 25) } else { (7, 100) };
+        Effort {
+            rounds: self.rounds.unwrap_or(rounds),
+            percent: self.percent.unwrap_or(percent),
+            short: self.short,
         }
     }
-    Ok(())
+}
+
+/// What the machine is like, and what else it has to do.
+fn machine() -> Result<String, Box<dyn Error>> {
+    let [release, loads] = ["/proc/sys/kernel/osrelease", "/proc/loadavg"].map(fs::read_to_string);
+    let (release, cores) = (release?, available_parallelism()?);
+    Ok(format!(
+        "{cores} cores, Linux {}, load {}",
+        release.trim(),
+        loads?.trim()
+    ))
 }

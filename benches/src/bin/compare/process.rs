@@ -8,7 +8,7 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// A server in a process of its own; dropped, it is ended.
+/// A server in a process of its own, with workers perhaps; dropped, it is ended.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -35,38 +35,69 @@ impl Server {
             }
             sleep(Duration::from_millis(10)).await;
         }
-        Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("{command:?} does not listen"),
-        ))
+        let text = format!("{command:?} does not listen");
+        Err(io::Error::new(io::ErrorKind::TimedOut, text))
     }
 
-    /// The processor time of all its threads since they began, in nanoseconds.
-    pub(crate) fn processor_ns(&self) -> io::Result<u64> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()))?;
-        tasks
-            .map(|task| {
-                let text = fs::read_to_string(task?.path().join("schedstat"))?;
-                let spent = text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
-                spent.ok_or_else(|| io::Error::other("the system counts no processor time"))
-            })
-            .sum()
+    /// What the work brings, and the microseconds of processor time that the server spends meanwhile.
+    pub(crate) async fn during<T>(&self, work: impl Future<Output = io::Result<T>>) -> io::Result<(T, f64)> {
+        let before = self.processor_us()?;
+        let brought = work.await?;
+        Ok((brought, self.processor_us()? - before))
+    }
+
+    /// The processor time of all its threads since they began, the kernel's share included.
+    fn processor_us(&self) -> io::Result<f64> {
+        let mut spent = 0.0;
+        for process in self.processes()? {
+            for task in fs::read_dir(format!("/proc/{process}/task"))? {
+                spent += spent_us(&task?.path().join("schedstat").display().to_string())?;
+            }
+        }
+        Ok(spent)
     }
 
     /// The memory that it holds, in bytes.
     pub(crate) fn resident(&self) -> io::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        kib.map(|kib| kib * 1024)
-            .ok_or_else(|| io::Error::other("the system tells no memory"))
+        self.processes()?.into_iter().map(resident).sum()
+    }
+
+    /// The process and its children.
+    fn processes(&self) -> io::Result<Vec<u32>> {
+        let first = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{first}/task/{first}/children"))?;
+        let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+        Ok([first].into_iter().chain(children).collect())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The first is ended first, so that it starts no worker anew. All may have ended by themselves.
+        let all = self.processes().unwrap_or_default();
+        drop(
+            Command::new("kill")
+                .arg("-KILL")
+                .args(all.iter().map(u32::to_string))
+                .status(),
+        );
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The processor time of a thread, from its file of statistics.
+pub(crate) fn spent_us(schedstat: &str) -> io::Result<f64> {
+    let text = fs::read_to_string(schedstat)?;
+    let spent = text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
+    let ns = spent.ok_or_else(|| io::Error::other("the system counts no processor time"))?;
+    Ok(ns as f64 / 1000.0)
+}
+
+fn resident(process: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.map(|kib| kib * 1024)
+        .ok_or_else(|| io::Error::other("the system tells no memory"))
 }

@@ -1,105 +1,120 @@
-//! The three servers: a scripted model, and before it nginx and the program with a thread each.
+//! The servers that are compared: before the same scripted model, nginx and the program, each as often as a part wishes.
 
-use crate::process::Server;
+use crate::{process::Server, shape::Shape};
+use orchestrator_testkit::ModelServer;
 use std::{
     error::Error,
-    io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
 };
 use tempfile::TempDir;
 
-const NGINX: &str = "/usr/sbin/nginx";
-
-/// The servers of one run.
+/// What stands around the servers of a run.
 #[derive(Debug)]
-pub(crate) struct Servers {
-    model: Server,
-    /// nginx, which reads nothing of what it passes on.
-    pub(crate) nginx: Server,
-    /// The program with its whole line.
-    pub(crate) program: Server,
-    _folder: TempDir,
+pub(crate) struct Bench {
+    /// Runs on a thread of this process, whose time nobody counts.
+    pub(crate) model: ModelServer,
+    program: PathBuf,
+    nginx: PathBuf,
+    /// More of the program's document.
+    document: String,
+    folder: TempDir,
 }
 
-// === impl Servers ===
+/// What of the program's document a part needs otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    pub(crate) threads: usize,
+    /// Calls to the model at once.
+    pub(crate) slots: usize,
+    /// Requests that may wait for one in a lane.
+    pub(crate) lane: usize,
+}
 
-impl Servers {
-    /// Builds what has to be built and starts all three; `document` is added to the program's.
-    pub(crate) async fn start(document: &str) -> Result<Self, Box<dyn Error>> {
-        build()?;
-        let folder = tempfile::tempdir()?;
-        let (model, nginx, program, admin) = (free()?, free()?, free()?, free()?);
-        let server = Server::start(
-            Command::new(built("model-server")?).args(["--port", &model.port().to_string()]),
-            model,
-        )
-        .await?;
-        let conf = write(folder.path(), "nginx.conf", &nginx_conf(folder.path(), nginx, model))?;
-        let toml = write(
-            folder.path(),
-            "pipeline.toml",
-            &pipeline(program, admin, model, document),
-        )?;
-        Ok(Servers {
-            model: server,
-            nginx: Server::start(Command::new(NGINX).arg("-c").arg(conf), nginx).await?,
-            program: Server::start(Command::new(built("orchestrator")?).arg("run").arg(toml), program).await?,
-            _folder: folder,
-        })
-    }
+// === impl Setting ===
 
-    /// Makes the model follow a script.
-    pub(crate) fn follow(&self, script: &str) -> Result<(), Box<dyn Error>> {
-        let mut socket = TcpStream::connect(self.model.address)?;
-        write!(
-            socket,
-            "POST /__script HTTP/1.1\r\nhost: model\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{script}",
-            script.len()
-        )?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer)?;
-        match answer.starts_with("HTTP/1.1 200") {
-            true => Ok(()),
-            false => Err(format!("the model refuses the script: {answer}").into()),
+impl Setting {
+    pub(crate) const fn threads(threads: usize) -> Self {
+        Setting {
+            threads,
+            slots: 20_000,
+            lane: 1000,
         }
     }
 }
 
-fn build() -> Result<(), Box<dyn Error>> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--quiet", "--bins"]);
-    cargo.args(["-p", "orchestrator", "-p", "orchestrator-testkit"]);
-    match cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success() {
-        true => Ok(()),
-        false => Err("the program does not build".into()),
+// === impl Bench ===
+
+impl Bench {
+    /// Starts the model. The program is built unless a built one is given; `document` is added to its own.
+    pub(crate) fn new(program: Option<PathBuf>, nginx: PathBuf, document: String) -> Result<Self, Box<dyn Error>> {
+        let program = match program {
+            Some(program) => program,
+            None => build()?,
+        };
+        Ok(Bench {
+            model: ModelServer::start(),
+            program,
+            nginx,
+            document,
+            folder: tempfile::tempdir()?,
+        })
+    }
+
+    /// Makes the model answer as the shape wishes.
+    pub(crate) fn follow(&self, shape: Shape) {
+        self.model.script(shape.script());
+    }
+
+    /// Starts nginx, which reads nothing of what it passes on, with so many workers.
+    pub(crate) async fn nginx(&self, workers: usize) -> io::Result<Server> {
+        let listen = free()?;
+        let text = nginx_conf(self.folder.path(), workers, listen, self.model.addr());
+        let conf = self.write("nginx.conf", &text)?;
+        Server::start(Command::new(&self.nginx).arg("-c").arg(conf), listen).await
+    }
+
+    /// Starts the program with its whole line.
+    pub(crate) async fn program(&self, setting: Setting) -> io::Result<Server> {
+        let (listen, admin) = (free()?, free()?);
+        let text = pipeline(setting, [listen, admin, self.model.addr()]) + &self.document;
+        let toml = self.write("pipeline.toml", &text)?;
+        Server::start(Command::new(&self.program).arg("run").arg(toml), listen).await
+    }
+
+    /// A name that was used before is written anew: whoever read it has read it.
+    fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).map(|()| path)
     }
 }
 
-/// Where a program of this workspace was built: beside this one.
-fn built(name: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let here = std::env::current_exe()?;
-    let found = here.with_file_name(name);
+/// Builds the program; it lies beside this one.
+fn build() -> Result<PathBuf, Box<dyn Error>> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--release", "--quiet", "-p", "orchestrator", "--bins"]);
+    if !cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success() {
+        return Err("the program does not build".into());
+    }
+    let found = std::env::current_exe()?.with_file_name("orchestrator");
     match found.is_file() {
         true => Ok(found),
         false => Err(format!("{} is missing: run this with cargo run --release", found.display()).into()),
     }
 }
 
-fn free() -> std::io::Result<SocketAddr> {
+fn free() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> std::io::Result<PathBuf> {
-    let path = folder.join(name);
-    std::fs::write(&path, text).map(|()| path)
-}
-
-fn nginx_conf(folder: &Path, listen: SocketAddr, model: SocketAddr) -> String {
+fn nginx_conf(folder: &Path, workers: usize, listen: SocketAddr, model: SocketAddr) -> String {
     let folder = folder.display();
+    let master = if workers == 1 { "off" } else { "on" };
     format!(
-        "daemon off; master_process off; pid {folder}/nginx.pid; error_log /dev/null;
+        "daemon off; master_process {master}; worker_processes {workers}; worker_rlimit_nofile 20000;
+         pid {folder}/nginx.pid; error_log /dev/null;
          events {{ worker_connections 20000; }}
          http {{
            access_log off; keepalive_requests 1000000; tcp_nodelay on;
@@ -107,7 +122,7 @@ fn nginx_conf(folder: &Path, listen: SocketAddr, model: SocketAddr) -> String {
            uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
            upstream model {{ server {model}; keepalive 256; keepalive_requests 1000000; }}
            server {{
-             listen {listen};
+             listen {listen} backlog=4096;
              location / {{
                proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_buffering off;
              }}
@@ -116,10 +131,12 @@ fn nginx_conf(folder: &Path, listen: SocketAddr, model: SocketAddr) -> String {
     )
 }
 
-fn pipeline(listen: SocketAddr, admin: SocketAddr, model: SocketAddr, more: &str) -> String {
+fn pipeline(setting: Setting, [listen, admin, model]: [SocketAddr; 3]) -> String {
+    let Setting { threads, slots, lane } = setting;
     format!(
         "[pipeline.stages.inference]\nworker = \"model\"\n[pipeline.stages.rag]\nenabled = false\n\
-         [workers.model]\nprovider = \"openai\"\nbase_url = \"http://{model}\"\nmax_concurrent = 1000\n\
-         [server]\nlisten = \"{listen}\"\nadmin_listen = \"{admin}\"\nthreads = 1\n{more}\n"
+         [pipeline.lanes]\ncapacity = {lane}\n\
+         [workers.model]\nprovider = \"openai\"\nbase_url = \"http://{model}\"\nmax_concurrent = {slots}\n\
+         [server]\nlisten = \"{listen}\"\nadmin_listen = \"{admin}\"\nthreads = {threads}\n"
     )
 }

@@ -10,7 +10,7 @@ use super::{
 use bytes::Buf;
 use std::{
     future::poll_fn,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 /// A request on its way.
@@ -83,7 +83,10 @@ impl<B: Buf> Exchange<B> {
             if let Some(head) = self.reader.read(self.link.buffer())? {
                 return Poll::Ready(Ok(head));
             }
-            ready!(filled);
+            if filled.is_pending() {
+                self.link.rest();
+                return Poll::Pending;
+            }
             match self.link.take_end() {
                 Some(Ok(())) => return Poll::Ready(Err(WireError::ended(self.begun))),
                 Some(Err(error)) => return Poll::Ready(Err(WireError::broken(error, self.begun))),

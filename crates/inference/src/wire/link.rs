@@ -117,6 +117,7 @@ impl fmt::Debug for Link {
         let ended = self.end.is_some();
         f.debug_struct("Link")
             .field("buffered", &self.buffer.len())
+            .field("room", &self.buffer.capacity())
             .field("ended", &ended)
             .finish_non_exhaustive()
     }

@@ -1,6 +1,7 @@
 //! What comes back, whole, cut and broken off.
 
 use super::*;
+use futures_util::FutureExt;
 
 /// Answers, the status and body they hold, and whether the connection may be used again.
 const ANSWERS: &[(&str, u16, &str, bool)] = &[
@@ -284,4 +285,20 @@ async fn parts_that_come_apart_are_collected_in_order() {
     let call = async { wire.send(get()).await.unwrap().body.collect(40).await.unwrap() };
     let (body, ()) = tokio::join!(call, serve);
     assert_eq!(body, (0..20).map(|part| format!("{part:02}")).collect::<String>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_comes_alone_keeps_no_read_buffer() {
+    let (wire, mut peer) = pair();
+    let serve = async {
+        peer.answers("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
+            .await;
+        peer
+    };
+    let (sent, _peer) = soon(async { tokio::join!(wire.send(post("{}")), serve) }).await;
+    let mut body = sent.unwrap().body;
+    let token = soon(body.arrived()).await.unwrap().unwrap();
+    assert_eq!((&*token, token.is_unique()), (&b"hello"[..], true));
+    assert!(body.arrived().now_or_never().is_none());
+    assert!(format!("{body:?}").contains("room: 0"), "{body:?}");
 }

@@ -1,15 +1,16 @@
 //! The guard of one worker, shared by all cores: rest, breaker, rate limit and slot around each call.
 //!
 //! A thin shell around machines that know no clock and no lock. All of them are asked under one lock, and nothing is spent
-//! on a call that one of them refuses.
+//! on a call that one of them refuses. Whoever has just read the clock hands that on: a reading costs as much as a lock.
 
 mod permit;
+mod room;
 
 pub use permit::Permit;
+pub use room::Room;
 
-use crate::history::{Change, History};
 use crate::{
-    Cause, Config, Metrics, Pass, RateLimit, Refusal, Slots, State, adaptive::Adaptive, breaker::Breaker,
+    Breaker, Call, Cause, Change, Config, Metrics, RateLimit, Refusal, State, adaptive::Adaptive,
     metrics::WorkerMetrics, rest::Rest,
 };
 use orchestrator_core::sync::Mutex;
@@ -24,7 +25,6 @@ pub struct Guard(Arc<Shared>);
 struct Shared {
     worker: Arc<str>,
     config: Config,
-    slots: Slots,
     rate: Option<RateLimit>,
     machines: Mutex<Machines>,
     metrics: WorkerMetrics,
@@ -32,10 +32,8 @@ struct Shared {
 
 struct Machines {
     breaker: Breaker,
-    /// Its state when it was last stepped, and why; the clock alone brings it from open to half-open.
-    seen: (State, Option<Cause>),
-    history: History,
     rest: Rest,
+    room: Room,
     adaptive: Option<Adaptive>,
     rng: StdRng,
 }
@@ -76,16 +74,14 @@ impl Guard {
         let limited = config.requests_per_minute > 0;
         let machines = Machines {
             breaker: Breaker::new(config.clone()),
-            seen: (State::Closed, None),
-            history: History::default(),
             rest: Rest::default(),
+            room: Room::new(first),
             adaptive,
             rng,
         };
         let guard = Guard(Arc::new(Shared {
             metrics: metrics.worker(&worker),
             worker,
-            slots: Slots::new(first),
             rate: limited.then(|| RateLimit::per_minute(config.requests_per_minute, config.requests_burst)),
             config,
             machines: Mutex::new(machines),
@@ -104,27 +100,25 @@ impl Guard {
         &self.0.config
     }
 
-    /// Its slots.
-    pub fn slots(&self) -> &Slots {
-        &self.0.slots
+    /// Its slots at this moment.
+    pub fn slots(&self) -> Room {
+        self.0.machines.lock().room
     }
 
     /// Calls that the worker takes at once; where its slots adapt, the most that they ever are.
     pub fn max_concurrent(&self) -> usize {
-        let adaptive = self.0.machines.lock().adaptive.as_ref().map(Adaptive::max);
-        adaptive.unwrap_or_else(|| self.0.slots.max())
+        let machines = self.0.machines.lock();
+        let adaptive = machines.adaptive.as_ref().map(Adaptive::max);
+        adaptive.unwrap_or_else(|| machines.room.max())
     }
 
     /// Changes how many calls the worker takes at once, at least one. Those that run go on; where they are more than that,
     /// none is let through until enough have ended.
     pub fn set_max_concurrent(&self, max: usize) {
         let (max, mut machines) = (max.max(1), self.0.machines.lock());
-        match &mut machines.adaptive {
-            None => self.0.slots.resize(max),
-            Some(adaptive) => {
-                adaptive.bound(max, Instant::now());
-                self.0.slots.resize(adaptive.limit());
-            }
+        match machines.adaptive {
+            None => machines.room.resize(max),
+            Some(_) => machines.adapt(|adaptive, _| adaptive.bound(max, Instant::now())),
         }
     }
 
@@ -136,7 +130,7 @@ impl Guard {
     /// What is to be known of the worker at `now`.
     pub fn view(&self, now: Instant) -> View {
         let machines = self.0.machines.lock();
-        let (breaker, slots) = (&machines.breaker, &self.0.slots);
+        let (breaker, slots) = (&machines.breaker, machines.room);
         let places = breaker
             .places(now)
             .map(|places| usize::try_from(places).unwrap_or(usize::MAX));
@@ -156,13 +150,15 @@ impl Guard {
     /// The last changes of its breaker, oldest first. What the clock alone has brought about is told once a call or an
     /// operator has met it.
     pub fn history(&self) -> Vec<Change> {
-        self.0.machines.lock().history.changes().copied().collect()
+        self.0.machines.lock().breaker.history().changes().copied().collect()
     }
 
-    /// Lets a call through, if everything is free for it now. All machines are asked: what can only refuse comes first, then
-    /// slot, rate and breaker, of which the last refuses nothing that it would not have refused before.
-    pub fn try_admit(&self, pass: Pass) -> Result<Permit, Refusal> {
-        self.step(|machines, now| {
+    /// Lets a call through, if everything is free for it. All machines are asked before one is told; the rate limit, which
+    /// is asked and told at once, comes last.
+    pub fn try_admit(&self, call: impl Into<Call>) -> Result<Permit, Refusal> {
+        let Call { pass, at: now } = call.into();
+        self.step(|machines| {
+            machines.breaker.elapse(now);
             let rest = machines.rest.left(now);
             if !rest.is_zero() {
                 return Err(Refusal::Resting(rest));
@@ -170,23 +166,28 @@ impl Guard {
             if let Some(refusal) = machines.breaker.refusal(pass, now) {
                 return Err(refusal);
             }
-            let slot = self.0.slots.try_take().ok_or(Refusal::Full)?;
+            if machines.room.free() == 0 {
+                return Err(Refusal::Full);
+            }
             if let Some(rate) = &self.0.rate {
                 rate.check(now).map_err(Refusal::RateLimited)?;
             }
-            let call = machines.breaker.admit(pass, now)?;
-            Ok(Permit::new(self.clone(), call, slot, now))
+            machines.room.enter();
+            let call = machines.breaker.enter(pass);
+            Ok(Permit::new(self.clone(), call, machines.room.taken(), now))
         })
     }
 
     /// Closes the breaker, whatever it is: an operator's wish. Calls that are on their way count no more.
     pub fn reset(&self) {
-        self.step(|machines, now| machines.breaker.reset(now));
+        let now = Instant::now();
+        self.step(|machines| machines.breaker.reset(now));
     }
 
     /// Opens the breaker for just this long, whatever it is: an operator's wish.
     pub fn force_open(&self, held: Duration) {
-        self.step(|machines, now| machines.breaker.force_open(now, held));
+        let now = Instant::now();
+        self.step(|machines| machines.breaker.force_open(now, held));
     }
 
     fn rate_limited(&self, now: Instant) -> Duration {
@@ -198,45 +199,17 @@ impl Guard {
         self.0.rate.as_ref().map_or(usize::MAX, |rate| rate.left(now))
     }
 
-    /// Tells the adaptive limit of a call, if there is one, and obeys it.
-    fn adapt(&self, machines: &mut Machines, tell: impl FnOnce(&mut Adaptive)) {
-        if let Some(adaptive) = &mut machines.adaptive {
-            let before = adaptive.limit();
-            tell(adaptive);
-            if adaptive.limit() != before {
-                self.0.slots.resize(adaptive.limit());
-            }
+    /// Lets the machines do a step, and counts the changes that it has brought.
+    fn step<T>(&self, step: impl FnOnce(&mut Machines) -> T) -> T {
+        let mut machines = self.0.machines.lock();
+        let seen = machines.breaker.history().all();
+        let result = step(&mut machines);
+        let history = machines.breaker.history();
+        if history.all() != seen {
+            let changes = history.since(seen);
+            changes.for_each(|change| self.0.metrics.changed(change.cause));
         }
-    }
-
-    /// Lets the machines do a step, and notes the changes that it and the clock have brought.
-    fn step<T>(&self, step: impl FnOnce(&mut Machines, Instant) -> T) -> T {
-        let (mut machines, now) = (self.0.machines.lock(), Instant::now());
-        self.observe(&mut machines, now);
-        let result = step(&mut machines, now);
-        self.observe(&mut machines, now);
         result
-    }
-
-    fn observe(&self, machines: &mut Machines, now: Instant) {
-        let seen = (machines.breaker.state(now), machines.breaker.last_cause(now));
-        if seen != machines.seen {
-            self.note(machines, seen, now);
-        }
-    }
-
-    fn note(&self, machines: &mut Machines, seen: (State, Option<Cause>), now: Instant) {
-        let (from, _) = std::mem::replace(&mut machines.seen, seen);
-        if let (to, Some(cause)) = seen {
-            let change = Change {
-                at: now,
-                from,
-                to,
-                cause,
-            };
-            machines.history.push(change);
-            self.0.metrics.changed(cause);
-        }
     }
 }
 
@@ -246,6 +219,18 @@ impl fmt::Debug for Guard {
             .field("worker", &self.0.worker)
             .field("state", &self.state())
             .finish_non_exhaustive()
+    }
+}
+
+// === impl Machines ===
+
+impl Machines {
+    /// Tells the adaptive limit of a call and of how many are running, if there is one, and obeys it.
+    fn adapt(&mut self, tell: impl FnOnce(&mut Adaptive, usize)) {
+        if let Some(adaptive) = &mut self.adaptive {
+            tell(adaptive, self.room.taken());
+            self.room.resize(adaptive.limit());
+        }
     }
 }
 

@@ -26,12 +26,13 @@ mod slots;
 mod state;
 mod window;
 
+pub use breaker::{Admission, Breaker};
 pub use config::Config;
-pub use guard::{Guard, Permit, View};
+pub use guard::{Guard, Permit, Room, View};
 pub use history::Change;
 pub use metrics::Metrics;
 pub use outcome::Outcome;
-pub use pass::{Pass, Refusal};
+pub use pass::{Call, Pass, Refusal};
 pub use rate_limit::RateLimit;
 pub use retry::{Attempts, Pause};
 pub use retry_budget::RetryBudget;

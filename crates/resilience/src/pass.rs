@@ -1,6 +1,16 @@
 //! How a call asks to be let through, and why it is not.
 
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// A call that asks to be let through.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// How it passes the breaker.
+    pub pass: Pass,
+    /// When it comes.
+    pub at: Instant,
+}
 
 /// How a call passes its worker's breaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,4 +37,16 @@ pub enum Refusal {
     RateLimited(Duration),
     /// All its slots are taken.
     Full,
+}
+
+// === impl Call ===
+
+impl From<Pass> for Call {
+    /// One that comes now.
+    fn from(pass: Pass) -> Self {
+        Call {
+            pass,
+            at: Instant::now(),
+        }
+    }
 }

@@ -58,18 +58,24 @@ impl Window {
     /// A call has ended. `first_token` is how long it waited for the first token, where that is known.
     pub(crate) fn push(&mut self, outcome: Outcome, first_token: Option<Duration>, now: Instant) {
         let counts = Counts::of(outcome, self.slow_from.zip(first_token));
-        if counts == Counts::default() {
-            return;
-        }
+        let says_nothing = counts == Counts::default();
+        let most = self.calls.saturating_sub(usize::from(!says_nothing));
         let oldest = self.oldest(now);
         while let Some(entry) = self.entries.front()
-            && (Some(entry.at) < oldest || self.entries.len() >= self.calls)
+            && (self.entries.len() > most || Some(entry.at) < oldest)
         {
             self.counts = self.counts.without(entry.counts);
             self.entries.pop_front();
         }
-        self.entries.push_back(Entry { at: now, counts });
-        self.counts = self.counts.with(counts);
+        if !says_nothing {
+            self.entries.push_back(Entry { at: now, counts });
+            self.counts = self.counts.with(counts);
+        }
+    }
+
+    /// What was in the window just after the last push.
+    pub(crate) fn pushed(&self) -> Counts {
+        self.counts
     }
 
     /// What is in the window now. Looking changes nothing.
@@ -155,7 +161,7 @@ impl Counts {
 }
 
 fn rate(part: u32, whole: u32) -> f64 {
-    match whole {
+    match part {
         0 => 0.0,
         _ => f64::from(part) / f64::from(whole),
     }

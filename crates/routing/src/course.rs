@@ -159,11 +159,12 @@ impl<'a> Course<'a> {
 
     /// Calls one worker. `None` when the next may be called: it let no call through, or its failure may be another's success.
     async fn call(&mut self, candidate: Candidate, has_more: bool) -> Result<Option<Reply>, Failure> {
-        let Some(place) = Place::take(self.router, self.route, candidate, self.prompt.request.stream) else {
+        let (is_stream, now) = (self.prompt.request.stream, Instant::now());
+        let Some(place) = Place::take(self.router, self.route, candidate, is_stream, now) else {
             return Ok(None);
         };
         if let Some(last) = &self.last {
-            if !self.route.may_retry(Instant::now()) {
+            if !self.route.may_retry(now) {
                 place.unused();
                 self.route.metrics.budget_spent();
                 return Err(last.failure.clone());

@@ -3,7 +3,7 @@
 //! before it nobody has waited for it.
 
 use super::{Guard, Machines};
-use crate::{Config, Outcome, Slot, breaker::Admission};
+use crate::{Admission, Config, Outcome};
 use orchestrator_core::{Code, Failure};
 use std::{fmt, time::Duration};
 use tokio::time::Instant;
@@ -12,7 +12,6 @@ use tokio::time::Instant;
 pub struct Permit {
     guard: Guard,
     progress: Progress,
-    _slot: Slot,
 }
 
 /// How far a call has come.
@@ -31,19 +30,15 @@ struct Progress {
 // === impl Permit ===
 
 impl Permit {
-    pub(super) fn new(guard: Guard, call: Admission, slot: Slot, now: Instant) -> Self {
+    pub(super) fn new(guard: Guard, call: Admission, in_flight: usize, now: Instant) -> Self {
         let progress = Progress {
             call: Some(call),
             began: now,
             is_whole: false,
-            in_flight: guard.slots().taken(),
+            in_flight,
             first_token: None,
         };
-        Permit {
-            guard,
-            progress,
-            _slot: slot,
-        }
+        Permit { guard, progress }
     }
 
     /// The answer comes as a whole: how long it takes says how long it is, and counts as no time to a first token.
@@ -51,23 +46,30 @@ impl Permit {
         self.progress.is_whole = true;
     }
 
-    /// The call has reached its first token, or the end of its whole answer.
+    /// The call has reached its first token, or the end of its whole answer, just now.
     pub fn first_token(&mut self) {
-        let Permit { guard, progress, .. } = self;
+        self.first_token_at(Instant::now());
+    }
+
+    /// The call has reached its first token, or the end of its whole answer, at `now`.
+    pub fn first_token_at(&mut self, now: Instant) {
+        let Permit { guard, progress } = self;
         let (Some(call), None) = (&mut progress.call, progress.first_token) else {
             return;
         };
-        // Of calls that begin together the first does not see the others.
-        let in_flight = progress.in_flight.max(guard.slots().taken());
-        let (began, is_whole) = (progress.began, progress.is_whole);
-        guard.step(|machines, now| {
-            let waited = now.saturating_duration_since(began);
-            progress.first_token = Some(waited);
+        let began = progress.began;
+        let waited = now.saturating_duration_since(began);
+        progress.first_token = Some(waited);
+        guard.step(|machines| {
             machines.rest.reset();
             machines.breaker.first_token(call, now);
-            guard.adapt(machines, |adaptive| match is_whole {
-                true => adaptive.answered((began, in_flight), now),
-                false => adaptive.heard((began, in_flight), waited, now),
+            machines.adapt(|adaptive, running| {
+                // Of calls that begin together the first does not see the others.
+                let in_flight = progress.in_flight.max(running);
+                match progress.is_whole {
+                    true => adaptive.answered((began, in_flight), now),
+                    false => adaptive.heard((began, in_flight), waited, now),
+                }
             });
         });
     }
@@ -75,13 +77,13 @@ impl Permit {
     /// The call has failed, before its first token or after it. What comes back is for the client: after a 429 it says how
     /// long the worker rests, also where the worker did not.
     pub fn failed(&mut self, failure: Failure) -> Failure {
-        let Permit { guard, progress, .. } = self;
-        let outcome = Outcome::from(&failure);
+        let Permit { guard, progress } = self;
+        let (outcome, now) = (Outcome::from(&failure), Instant::now());
         let is_late = matches!(failure.code(), Code::FirstTokenTimeout | Code::DeadlineExceeded);
         let is_limited = outcome == Outcome::RateLimited;
-        guard.step(|machines, now| {
+        guard.step(|machines| {
             if progress.call.is_some() && (is_limited || is_late && progress.first_token.is_none()) {
-                guard.adapt(machines, |adaptive| adaptive.overloaded(progress.began, now));
+                machines.adapt(|adaptive, _| adaptive.overloaded(progress.began, now));
             }
             progress.settle(outcome, guard.config(), machines, now);
             if !is_limited {
@@ -94,17 +96,21 @@ impl Permit {
 
     /// The call is not made after all, which says nothing of the worker.
     pub fn unused(mut self) {
-        let Permit { guard, progress, .. } = &mut self;
-        guard.step(|machines, now| progress.settle(Outcome::Neutral, guard.config(), machines, now));
+        let (Permit { guard, progress }, now) = (&mut self, Instant::now());
+        guard.step(|machines| progress.settle(Outcome::Neutral, guard.config(), machines, now));
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Permit { guard, progress, .. } = self;
-        if progress.call.is_some() {
-            guard.step(|machines, now| progress.settle(Outcome::GivenUp, guard.config(), machines, now));
-        }
+        let Permit { guard, progress } = self;
+        let now = progress.call.is_some().then(Instant::now);
+        guard.step(|machines| {
+            machines.room.leave();
+            if let Some(now) = now {
+                progress.settle(Outcome::GivenUp, guard.config(), machines, now);
+            }
+        });
     }
 }
 

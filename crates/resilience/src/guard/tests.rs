@@ -5,6 +5,7 @@ mod sizes;
 mod timelines;
 
 use super::*;
+use crate::Pass;
 use orchestrator_core::{Code, Failure};
 use prometheus::{Registry, proto::Metric};
 use rand::SeedableRng;

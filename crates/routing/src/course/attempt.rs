@@ -3,6 +3,7 @@
 use crate::{Candidate, Member, Routes, load::Counted, member::Held, route::Route, router::Router};
 use futures_util::StreamExt;
 use orchestrator_core::{Chunk, Code, Cx, Failure, Model, Prompt, Reply};
+use orchestrator_resilience::Call;
 use std::{fmt, future::ready, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
@@ -12,6 +13,7 @@ pub(super) struct Place {
     model: Arc<dyn Model>,
     is_stream: bool,
     held: Held,
+    since: Instant,
     // Last, so that whoever hears of it finds the rest given back.
     _entered: Entered,
 }
@@ -39,14 +41,25 @@ struct Waiting<'a> {
 impl Place {
     /// Takes a place, unless the tier is full or the worker refuses. Others may have seen the tier full because of a place
     /// that the worker refuses then, so they are told of it as of a call that is over.
-    pub(super) fn take(router: &Router, route: &Arc<Route>, candidate: Candidate, is_stream: bool) -> Option<Self> {
+    pub(super) fn take(
+        router: &Router,
+        route: &Arc<Route>,
+        candidate: Candidate,
+        is_stream: bool,
+        now: Instant,
+    ) -> Option<Self> {
         let member = route.member(candidate.worker)?.clone();
         let model = router.model(candidate.worker)?.clone();
         let entered = Entered {
             _calls: route.enter(candidate.tier, is_stream)?,
             _freed: Freed(router.routes.clone()),
         };
-        let mut held = member.enter(candidate.pass).ok()?;
+        let mut held = member
+            .enter(Call {
+                pass: candidate.pass,
+                at: now,
+            })
+            .ok()?;
         if !is_stream {
             held.permit.of_whole_answer();
         }
@@ -55,6 +68,7 @@ impl Place {
             model,
             is_stream,
             held,
+            since: now,
             _entered: entered,
         })
     }
@@ -71,23 +85,24 @@ impl Place {
 
     /// Makes the call, which may take `longest` up to its first token. The place rides inside the reply.
     pub(super) async fn call(mut self, cx: &Cx, prompt: &Prompt, longest: Option<Duration>) -> Result<Reply, Failure> {
-        let mut waiting = Waiting::begin(&self.member, self.is_stream);
+        let mut waiting = Waiting::begin(&self.member, self.is_stream, self.since);
         let call = self.model.call(cx, prompt);
         let called = match longest {
             Some(longest) => timeout(longest, call).await.unwrap_or_else(|_| Err(too_slow(longest))),
             None => call.await,
         };
-        let took = waiting.over();
+        let now = Instant::now();
+        let took = waiting.over(now);
         drop(waiting);
         match called {
             Ok(reply) => {
-                self.held.permit.first_token();
-                self.member.served();
-                self.member.answered(self.is_stream, took);
+                self.held.permit.first_token_at(now);
+                self.member.served(now);
+                self.member.answered(self.is_stream, took, now);
                 Ok(self.ride(reply))
             }
             Err(failure) => {
-                self.member.failed(self.is_stream, &failure, took);
+                self.member.failed(self.is_stream, &failure, took, now);
                 Err(self.held.permit.failed(failure))
             }
         }
@@ -130,20 +145,20 @@ impl Drop for Freed {
 // === impl Waiting ===
 
 impl<'a> Waiting<'a> {
-    fn begin(member: &'a Member, is_stream: bool) -> Self {
+    fn begin(member: &'a Member, is_stream: bool, since: Instant) -> Self {
         member.begins(is_stream);
         Waiting {
             member,
             is_stream,
-            since: Instant::now(),
+            since,
             is_over: false,
         }
     }
 
-    /// The call came to something, after so long.
-    fn over(&mut self) -> Duration {
+    /// The call has come to something at `now`; says after how long.
+    fn over(&mut self, now: Instant) -> Duration {
         self.is_over = true;
-        self.since.elapsed()
+        now.saturating_duration_since(self.since)
     }
 }
 

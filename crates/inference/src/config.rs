@@ -158,6 +158,9 @@ pub struct Resilience {
     #[schemars(range(min = 1, max = 10_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_calls: Option<u32>,
+    /// Whether these shares and this time follow what is usual of the worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive_thresholds: Option<bool>,
     /// Seconds that the breaker stays open at first.
     #[schemars(range(min = 1, max = 86_400))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -306,6 +309,7 @@ impl Resilience {
             window_calls: self.window_calls.unwrap_or(general.window_calls),
             window_s: self.window_s.unwrap_or(general.window_s),
             min_calls: self.min_calls.unwrap_or(general.min_calls),
+            adaptive_thresholds: self.adaptive_thresholds.unwrap_or(general.adaptive_thresholds),
             circuit_breaker_timeout_s: self
                 .circuit_breaker_timeout_s
                 .unwrap_or(general.circuit_breaker_timeout_s),

@@ -8,6 +8,10 @@
 //! neither close it nor free a probe's place.
 
 mod tally;
+mod thresholds;
+mod usual;
+
+pub use thresholds::Thresholds;
 
 use crate::{
     Cause, Config, Outcome, Pass, Refusal, State,
@@ -15,7 +19,7 @@ use crate::{
 };
 use rand::Rng;
 use std::time::Duration;
-use tally::Tally;
+use tally::{Ended, Tally};
 use tokio::time::Instant;
 
 /// The longest that a breaker can be held open.
@@ -114,6 +118,11 @@ impl Breaker {
     pub(crate) fn failure_rate(&self, now: Instant) -> f64 {
         self.trouble
             .map_or_else(|| self.tally.failure_rate(now), |trouble| trouble.failure_rate)
+    }
+
+    /// From what on the last calls open it.
+    pub fn thresholds(&self, now: Instant) -> Thresholds {
+        self.tally.thresholds(now)
     }
 
     /// The part of its usual calls that the worker should get: all of them, but after closing a tenth at first and from
@@ -230,7 +239,12 @@ impl Breaker {
         if call.epoch != self.epoch {
             return;
         }
-        self.tally.push(call.heard, (outcome, first_token), now);
+        let ended = Ended {
+            heard: call.heard,
+            outcome,
+            wait: first_token,
+        };
+        self.tally.push(ended, matches!(self.phase, Phase::Closed), now);
         match &mut self.phase {
             Phase::Closed => {
                 if let Some(cause) = self.tally.verdict(&self.config) {

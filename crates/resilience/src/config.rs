@@ -39,6 +39,10 @@ pub struct Config {
     /// The fewest of those calls that open a breaker; never more than it looks at.
     #[schemars(range(min = 1, max = 10_000))]
     pub min_calls: u32,
+    /// Whether the two shares and the time above follow what is usual of each worker: a share is the usual one and half of
+    /// the fixed one beyond, at most half way from the fixed one to 1; the time is twice the usual one, from half to twice
+    /// the fixed one. An outage does not become usual.
+    pub adaptive_thresholds: bool,
     /// Seconds that a breaker stays open at first; each failed probe doubles it.
     #[schemars(range(min = 1, max = 86_400))]
     pub circuit_breaker_timeout_s: u64,
@@ -79,6 +83,7 @@ impl Default for Config {
             window_calls: 50,
             window_s: 60,
             min_calls: 10,
+            adaptive_thresholds: false,
             circuit_breaker_timeout_s: 60,
             half_open_probes: 3,
             close_after: 2,

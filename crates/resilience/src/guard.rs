@@ -10,7 +10,7 @@ pub use permit::Permit;
 pub use room::Room;
 
 use crate::{
-    Breaker, Call, Cause, Change, Config, Metrics, RateLimit, Refusal, State, adaptive::Adaptive,
+    Breaker, Call, Cause, Change, Config, Metrics, RateLimit, Refusal, State, Thresholds, adaptive::Adaptive,
     metrics::WorkerMetrics, rest::Rest,
 };
 use orchestrator_core::sync::Mutex;
@@ -145,6 +145,11 @@ impl Guard {
             warmth: breaker.warmth(now),
             failure_rate: breaker.failure_rate(now),
         }
+    }
+
+    /// From what on its last calls open its breaker.
+    pub fn thresholds(&self, now: Instant) -> Thresholds {
+        self.0.machines.lock().breaker.thresholds(now)
     }
 
     /// The last changes of its breaker, oldest first. What the clock alone has brought about is told once a call or an

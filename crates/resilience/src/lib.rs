@@ -26,7 +26,7 @@ mod slots;
 mod state;
 mod window;
 
-pub use breaker::{Admission, Breaker};
+pub use breaker::{Admission, Breaker, Thresholds};
 pub use config::Config;
 pub use guard::{Guard, Permit, Room, View};
 pub use history::Change;

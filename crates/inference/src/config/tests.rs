@@ -13,6 +13,7 @@ fn general() -> orchestrator_resilience::Config {
         window_calls: 6,
         window_s: 7,
         min_calls: 8,
+        adaptive_thresholds: false,
         circuit_breaker_timeout_s: 9,
         half_open_probes: 10,
         close_after: 11,

@@ -1,5 +1,6 @@
 //! What a breaker was told of since it changed last, and what that says against the worker.
 
+use super::{thresholds::Thresholds, usual::Usual};
 use crate::{Cause, Config, Outcome, window::Window};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,6 +16,19 @@ pub(super) struct Tally {
     failures_in_row: u32,
     silent_in_row: u32,
     window: Window,
+    /// From what on the window speaks against the worker, as of the last push.
+    thresholds: Thresholds,
+    /// What the thresholds follow; they are fixed without it.
+    usual: Option<Usual>,
+}
+
+/// A call that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) heard: bool,
+    pub(super) outcome: Outcome,
+    /// How long it waited for its first token, as far as that says something.
+    pub(super) wait: Option<Duration>,
 }
 
 // === impl Tally ===
@@ -26,6 +40,8 @@ impl Tally {
             failures_in_row: 0,
             silent_in_row: 0,
             window: Window::new(config),
+            thresholds: Thresholds::fixed(config),
+            usual: config.adaptive_thresholds.then(|| Usual::new(config)),
         }
     }
 
@@ -34,16 +50,30 @@ impl Tally {
         self.silent_in_row = 0;
     }
 
-    /// A call has ended, heard or not.
-    pub(super) fn push(&mut self, heard: bool, (outcome, first_token): (Outcome, Option<Duration>), now: Instant) {
-        let silent = !heard && matches!(outcome, Outcome::Failure | Outcome::GivenUp);
+    /// A call has ended. What leaves the window for it is `usual` of the worker, or not.
+    pub(super) fn push(&mut self, call: Ended, is_usual: bool, now: Instant) {
+        let outcome = call.outcome;
+        let silent = !call.heard && matches!(outcome, Outcome::Failure | Outcome::GivenUp);
         self.silent_in_row = self.silent_in_row.saturating_add(u32::from(silent));
         match outcome {
             Outcome::Success => self.failures_in_row = 0,
             Outcome::Failure => self.failures_in_row = self.failures_in_row.saturating_add(1),
             Outcome::RateLimited | Outcome::GivenUp | Outcome::Neutral => {}
         }
-        self.window.push(outcome, first_token, now);
+        let slow_from_and_wait = self.thresholds.slow_from().zip(call.wait);
+        let usual = &mut self.usual;
+        self.window.push(outcome, slow_from_and_wait, now, |left| {
+            if let Some(usual) = usual.as_mut().filter(|_| is_usual) {
+                usual.learn(left);
+            }
+        });
+        self.thresholds = self.thresholds(now);
+    }
+
+    /// From what on the last calls speak against the worker.
+    pub(super) fn thresholds(&self, now: Instant) -> Thresholds {
+        let adapted = self.usual.as_ref().map(|usual| usual.thresholds(now));
+        adapted.unwrap_or(self.thresholds)
     }
 
     /// What it says against the worker, just after a push.
@@ -56,9 +86,13 @@ impl Tally {
             Some(Cause::FailuresInRow)
         } else if let Some(silence) = self.silence(config) {
             Some(silence)
-        } else if reached(counts.failure_rate(), config.failure_rate, counts.decided()) {
+        } else if reached(counts.failure_rate(), self.thresholds.failure_rate, counts.decided()) {
             Some(Cause::FailureRate)
-        } else if reached(counts.rate_limit_rate(), config.rate_limit_rate, counts.answered()) {
+        } else if reached(
+            counts.rate_limit_rate(),
+            self.thresholds.rate_limit_rate,
+            counts.answered(),
+        ) {
             Some(Cause::RateLimitRate)
         } else {
             (counts.timed >= least && counts.p95_is_slow()).then_some(Cause::Latency)
@@ -76,7 +110,7 @@ impl Tally {
         self.window.counts(now).failure_rate()
     }
 
-    /// Forgets all.
+    /// Forgets all but what is usual.
     pub(super) fn clear(&mut self) {
         self.failures_in_row = 0;
         self.silent_in_row = 0;

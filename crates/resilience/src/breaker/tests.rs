@@ -2,6 +2,7 @@ mod model;
 mod passes;
 mod rates;
 mod streams;
+mod thresholds;
 
 use super::{tally::SILENT_CALLS, *};
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 //! before it nobody has waited for it.
 
 use super::{Guard, Machines};
-use crate::{Admission, Config, Outcome};
+use crate::{Admission, Outcome};
 use orchestrator_core::{Code, Failure};
 use std::{fmt, time::Duration};
 use tokio::time::Instant;
@@ -85,7 +85,7 @@ impl Permit {
             if progress.call.is_some() && (is_limited || is_late && progress.first_token.is_none()) {
                 machines.adapt(|adaptive, _| adaptive.overloaded(progress.began, now));
             }
-            progress.settle(outcome, guard.config(), machines, now);
+            progress.settle(outcome, machines, now);
             if !is_limited {
                 return failure;
             }
@@ -97,7 +97,7 @@ impl Permit {
     /// The call is not made after all, which says nothing of the worker.
     pub fn unused(mut self) {
         let (Permit { guard, progress }, now) = (&mut self, Instant::now());
-        guard.step(|machines| progress.settle(Outcome::Neutral, guard.config(), machines, now));
+        guard.step(|machines| progress.settle(Outcome::Neutral, machines, now));
     }
 }
 
@@ -108,7 +108,7 @@ impl Drop for Permit {
         guard.step(|machines| {
             machines.room.leave();
             if let Some(now) = now {
-                progress.settle(Outcome::GivenUp, guard.config(), machines, now);
+                progress.settle(Outcome::GivenUp, machines, now);
             }
         });
     }
@@ -127,7 +127,7 @@ impl fmt::Debug for Permit {
 
 impl Progress {
     /// Reports the call's end, once.
-    fn settle(&mut self, outcome: Outcome, config: &Config, machines: &mut Machines, now: Instant) {
+    fn settle(&mut self, outcome: Outcome, machines: &mut Machines, now: Instant) {
         let Some(call) = self.call.take() else { return };
         let outcome = match outcome {
             // Whoever left after the first token was served.
@@ -138,7 +138,7 @@ impl Progress {
             let in_vain = matches!(outcome, Outcome::Failure | Outcome::GivenUp);
             // A wait without a first token is a lower bound, which says something only where it is too long already.
             let waited = in_vain.then(|| now.saturating_duration_since(self.began))?;
-            (waited >= Duration::from_millis(config.latency_p95_ms)).then_some(waited)
+            (waited >= machines.breaker.thresholds(now).latency_p95).then_some(waited)
         });
         let wait = wait.filter(|_| !self.is_whole);
         machines.breaker.end(call, (outcome, wait), now, &mut machines.rng);

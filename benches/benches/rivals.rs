@@ -13,7 +13,7 @@ use failsafe::{CircuitBreaker, backoff, failure_policy};
 use governor::{DefaultDirectRateLimiter, Quota};
 use orchestrator_benches::decisions;
 use orchestrator_core::{Model, sync::Mutex};
-use orchestrator_resilience::{Breaker, Call, Guard, Outcome, Pass, RateLimit, Slots};
+use orchestrator_resilience::{Breaker, Call, Estimate, Guard, Outcome, Pass, RateLimit, Slots};
 use orchestrator_routing::Balance;
 use rand::{SeedableRng, rngs::StdRng};
 use recloser::Recloser;
@@ -72,8 +72,8 @@ fn guarded_at(guard: &Guard, now: Instant) -> bool {
 }
 
 fn usual(at: Instant) -> Call {
-    let pass = Pass::Usual;
-    Call { pass, at }
+    let (pass, tokens) = (Pass::Usual, Estimate::default());
+    Call { pass, tokens, at }
 }
 
 /// What the breaker alone does for a call, from leave to end. Where it is shared, each step takes its lock.

@@ -21,6 +21,8 @@ pub(crate) struct Breaker<'a> {
     warmth: f64,
     /// How long the worker asked to be left alone.
     resting_ms: u64,
+    /// How long our own limits let no call through, however small.
+    rate_limited_ms: u64,
     running: usize,
     /// Free slots; while it is half-open, no more than free places for probes.
     free: usize,
@@ -69,6 +71,7 @@ impl<'a> Breaker<'a> {
             failure_rate: seen.failure_rate,
             warmth: seen.warmth,
             resting_ms: millis(seen.rest),
+            rate_limited_ms: millis(seen.rate_limited),
             running: seen.running,
             free: seen.free,
             max_concurrent: guard.max_concurrent(),

@@ -64,6 +64,13 @@ pub struct Config {
     /// Calls of that limit that may come at once.
     #[schemars(range(min = 1, max = 100_000))]
     pub requests_burst: u32,
+    /// Tokens that a worker is asked for a minute at most, prompts and answers together; 0: as many as there are. A call takes
+    /// an estimate before, and what it has really cost counts when it is over.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub tokens_per_minute: u32,
+    /// Tokens of that limit that may come at once; a call that is larger waits for all of them.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub tokens_burst: u32,
     /// Whether to find out, between 1 and `max_concurrent`, how many calls at once a worker takes before it slows down.
     pub adaptive_concurrency: bool,
 }
@@ -91,6 +98,8 @@ impl Default for Config {
             slow_start_s: 10,
             requests_per_minute: 0,
             requests_burst: 10,
+            tokens_per_minute: 0,
+            tokens_burst: 10_000,
             adaptive_concurrency: false,
         }
     }

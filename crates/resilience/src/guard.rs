@@ -10,11 +10,12 @@ pub use permit::Permit;
 pub use room::Room;
 
 use crate::{
-    Breaker, Call, Cause, Change, Config, Metrics, RateLimit, Refusal, State, Thresholds, adaptive::Adaptive,
-    metrics::WorkerMetrics, rest::Rest,
+    Breaker, Call, Cause, Change, Config, Estimate, Metrics, RateLimit, Refusal, State, Thresholds, adaptive::Adaptive,
+    metrics::WorkerMetrics, rest::Rest, tokens::Spending,
 };
 use orchestrator_core::sync::Mutex;
 use rand::rngs::StdRng;
+use room::Counts;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -25,7 +26,10 @@ pub struct Guard(Arc<Shared>);
 struct Shared {
     worker: Arc<str>,
     config: Config,
+    /// Changed under the lock only.
+    room: Counts,
     rate: Option<RateLimit>,
+    tokens: Option<RateLimit>,
     machines: Mutex<Machines>,
     metrics: WorkerMetrics,
 }
@@ -33,7 +37,6 @@ struct Shared {
 struct Machines {
     breaker: Breaker,
     rest: Rest,
-    room: Room,
     adaptive: Option<Adaptive>,
     rng: StdRng,
 }
@@ -49,11 +52,11 @@ pub struct View {
     pub due: Duration,
     /// How long it rests.
     pub rest: Duration,
-    /// How long our own limit of its calls lets none through.
+    /// How long our own limits let no call through, however small.
     pub rate_limited: Duration,
     /// Calls that it is answering.
     pub running: usize,
-    /// Calls that could begin: free slots, no more than our own limit lets through now, and while it is half-open no more
+    /// Calls that could begin: free slots, no more than our own limits let through now, and while it is half-open no more
     /// than free places for probes.
     pub free: usize,
     /// The part of its usual calls that it should get, 0.1 to 1.
@@ -71,18 +74,19 @@ impl Guard {
         let most = max_concurrent.max(1);
         let adaptive = config.adaptive_concurrency.then(|| Adaptive::new(most));
         let first = adaptive.as_ref().map_or(most, Adaptive::limit);
-        let limited = config.requests_per_minute > 0;
+        let limit = |most, burst| (most > 0).then(|| RateLimit::per_minute(most, burst));
         let machines = Machines {
             breaker: Breaker::new(config.clone()),
             rest: Rest::default(),
-            room: Room::new(first),
             adaptive,
             rng,
         };
         let guard = Guard(Arc::new(Shared {
             metrics: metrics.worker(&worker),
             worker,
-            rate: limited.then(|| RateLimit::per_minute(config.requests_per_minute, config.requests_burst)),
+            room: Counts::new(first),
+            rate: limit(config.requests_per_minute, config.requests_burst),
+            tokens: limit(config.tokens_per_minute, config.tokens_burst),
             config,
             machines: Mutex::new(machines),
         }));
@@ -102,14 +106,14 @@ impl Guard {
 
     /// Its slots at this moment.
     pub fn slots(&self) -> Room {
-        self.0.machines.lock().room
+        self.0.room.read()
     }
 
     /// Calls that the worker takes at once; where its slots adapt, the most that they ever are.
     pub fn max_concurrent(&self) -> usize {
         let machines = self.0.machines.lock();
         let adaptive = machines.adaptive.as_ref().map(Adaptive::max);
-        adaptive.unwrap_or_else(|| machines.room.max())
+        adaptive.unwrap_or_else(|| self.slots().max())
     }
 
     /// Changes how many calls the worker takes at once, at least one. Those that run go on; where they are more than that,
@@ -117,8 +121,8 @@ impl Guard {
     pub fn set_max_concurrent(&self, max: usize) {
         let (max, mut machines) = (max.max(1), self.0.machines.lock());
         match machines.adaptive {
-            None => machines.room.resize(max),
-            Some(_) => machines.adapt(|adaptive, _| adaptive.bound(max, Instant::now())),
+            None => self.0.room.resize(max),
+            Some(_) => self.adapt(&mut machines, |adaptive, _| adaptive.bound(max, Instant::now())),
         }
     }
 
@@ -130,7 +134,7 @@ impl Guard {
     /// What is to be known of the worker at `now`.
     pub fn view(&self, now: Instant) -> View {
         let machines = self.0.machines.lock();
-        let (breaker, slots) = (&machines.breaker, machines.room);
+        let (breaker, slots) = (&machines.breaker, self.slots());
         let places = breaker
             .places(now)
             .map(|places| usize::try_from(places).unwrap_or(usize::MAX));
@@ -139,7 +143,7 @@ impl Guard {
             cause: breaker.cause(),
             due: breaker.due(now),
             rest: machines.rest.left(now),
-            rate_limited: self.rate_limited(now),
+            rate_limited: self.rate_limited(1, now),
             running: slots.taken(),
             free: slots.free().min(places.unwrap_or(usize::MAX)).min(self.rate_left(now)),
             warmth: breaker.warmth(now),
@@ -158,10 +162,9 @@ impl Guard {
         self.0.machines.lock().breaker.history().changes().copied().collect()
     }
 
-    /// Lets a call through, if everything is free for it. All machines are asked before one is told; the rate limit, which
-    /// is asked and told at once, comes last.
+    /// Lets a call through, if everything is free for it. All machines are asked before one is told.
     pub fn try_admit(&self, call: impl Into<Call>) -> Result<Permit, Refusal> {
-        let Call { pass, at: now } = call.into();
+        let Call { pass, tokens, at: now } = call.into();
         self.step(|machines| {
             machines.breaker.elapse(now);
             let rest = machines.rest.left(now);
@@ -171,15 +174,16 @@ impl Guard {
             if let Some(refusal) = machines.breaker.refusal(pass, now) {
                 return Err(refusal);
             }
-            if machines.room.free() == 0 {
+            if self.slots().free() == 0 {
                 return Err(Refusal::Full);
             }
-            if let Some(rate) = &self.0.rate {
-                rate.check(now).map_err(Refusal::RateLimited)?;
+            let limited = self.rate_limited(tokens.total(), now);
+            if !limited.is_zero() {
+                return Err(Refusal::RateLimited(limited));
             }
-            machines.room.enter();
-            let call = machines.breaker.enter(pass);
-            Ok(Permit::new(self.clone(), call, machines.room.taken(), now))
+            self.0.room.enter();
+            let (call, spending) = (machines.breaker.enter(pass), self.spend(tokens, now));
+            Ok(Permit::new(self.clone(), call, spending, now))
         })
     }
 
@@ -195,13 +199,36 @@ impl Guard {
         self.step(|machines| machines.breaker.force_open(now, held));
     }
 
-    fn rate_limited(&self, now: Instant) -> Duration {
-        self.0.rate.as_ref().map_or(Duration::ZERO, |rate| rate.wait(now))
+    /// How long our own limits let no call through that costs as many tokens. Looking changes nothing.
+    pub fn rate_limited(&self, tokens: u64, now: Instant) -> Duration {
+        let wait =
+            |limit: &Option<RateLimit>, cost| limit.as_ref().map_or(Duration::ZERO, |limit| limit.wait(cost, now));
+        wait(&self.0.rate, 1).max(wait(&self.0.tokens, tokens))
     }
 
-    /// Calls that our own limit lets through now.
+    /// Counts a call that has come through. Whoever holds the lock finds the limits as he has seen them.
+    fn spend(&self, tokens: Estimate, now: Instant) -> Option<Spending> {
+        if let Some(rate) = &self.0.rate {
+            let _passes = rate.check(now);
+        }
+        let taken = self.0.tokens.as_ref()?.take(tokens.total(), now).ok()?;
+        Some(Spending::new(taken, tokens))
+    }
+
+    /// Calls that our own limits let through now. Where there are tokens, nobody knows for how many.
     fn rate_left(&self, now: Instant) -> usize {
-        self.0.rate.as_ref().map_or(usize::MAX, |rate| rate.left(now))
+        match self.rate_limited(1, now).is_zero() {
+            true => self.0.rate.as_ref().map_or(usize::MAX, |rate| rate.left(now)),
+            false => 0,
+        }
+    }
+
+    /// Tells the adaptive limit of a call and of how many are running, if there is one, and obeys it.
+    fn adapt(&self, machines: &mut Machines, tell: impl FnOnce(&mut Adaptive, usize)) {
+        if let Some(adaptive) = &mut machines.adaptive {
+            tell(adaptive, self.slots().taken());
+            self.0.room.resize(adaptive.limit());
+        }
     }
 
     /// Lets the machines do a step, and counts the changes that it has brought.
@@ -224,18 +251,6 @@ impl fmt::Debug for Guard {
             .field("worker", &self.0.worker)
             .field("state", &self.state())
             .finish_non_exhaustive()
-    }
-}
-
-// === impl Machines ===
-
-impl Machines {
-    /// Tells the adaptive limit of a call and of how many are running, if there is one, and obeys it.
-    fn adapt(&mut self, tell: impl FnOnce(&mut Adaptive, usize)) {
-        if let Some(adaptive) = &mut self.adaptive {
-            tell(adaptive, self.room.taken());
-            self.room.resize(adaptive.limit());
-        }
     }
 }
 

@@ -24,6 +24,7 @@ mod retry;
 mod retry_budget;
 mod slots;
 mod state;
+mod tokens;
 mod window;
 
 pub use breaker::{Admission, Breaker, Thresholds};
@@ -33,8 +34,9 @@ pub use history::Change;
 pub use metrics::Metrics;
 pub use outcome::Outcome;
 pub use pass::{Call, Pass, Refusal};
-pub use rate_limit::RateLimit;
+pub use rate_limit::{RateLimit, Taken};
 pub use retry::{Attempts, Pause};
 pub use retry_budget::RetryBudget;
 pub use slots::{Slot, Slots};
 pub use state::{Cause, State};
+pub use tokens::Estimate;

@@ -1,5 +1,6 @@
 //! How a call asks to be let through, and why it is not.
 
+use crate::Estimate;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -8,6 +9,8 @@ use tokio::time::Instant;
 pub struct Call {
     /// How it passes the breaker.
     pub pass: Pass,
+    /// What it is expected to cost, where that is known.
+    pub tokens: Estimate,
     /// When it comes.
     pub at: Instant,
 }
@@ -33,7 +36,7 @@ pub enum Refusal {
     NoProbePlace,
     /// It asked for a rest, of which this is left.
     Resting(Duration),
-    /// Our own limit of its calls a minute is reached, until then.
+    /// Our own limit of its calls or tokens a minute is reached, until then.
     RateLimited(Duration),
     /// All its slots are taken.
     Full,
@@ -42,10 +45,11 @@ pub enum Refusal {
 // === impl Call ===
 
 impl From<Pass> for Call {
-    /// One that comes now.
+    /// One that comes now; nobody knows what it will cost.
     fn from(pass: Pass) -> Self {
         Call {
             pass,
+            tokens: Estimate::default(),
             at: Instant::now(),
         }
     }

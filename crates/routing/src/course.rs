@@ -6,7 +6,7 @@
 
 mod attempt;
 
-use crate::{Candidate, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
+use crate::{Candidate, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router, view::Asked};
 use attempt::Place;
 use orchestrator_core::{Blame, Code, Cx, Failure, Prompt, Reply, Retry, Tier};
 use orchestrator_resilience::{Attempts, Pause};
@@ -22,6 +22,7 @@ pub(crate) struct Course<'a> {
     route: &'a Arc<Route>,
     cx: &'a Cx,
     prompt: &'a Prompt,
+    asked: Asked,
     began: Instant,
     attempts: Attempts,
     /// Tiers that were called.
@@ -59,6 +60,7 @@ impl<'a> Course<'a> {
             route,
             cx,
             prompt,
+            asked: Asked::from(&*prompt.request),
             began: Instant::now(),
             attempts: Attempts::new(route.resilience()),
             tiers: Vec::new(),
@@ -159,8 +161,8 @@ impl<'a> Course<'a> {
 
     /// Calls one worker. `None` when the next may be called: it let no call through, or its failure may be another's success.
     async fn call(&mut self, candidate: Candidate, has_more: bool) -> Result<Option<Reply>, Failure> {
-        let (is_stream, now) = (self.prompt.request.stream, Instant::now());
-        let Some(place) = Place::take(self.router, self.route, candidate, is_stream, now) else {
+        let now = Instant::now();
+        let Some(place) = Place::take(self.router, self.route, candidate, self.asked, now) else {
             return Ok(None);
         };
         if let Some(last) = &self.last {

@@ -1,6 +1,6 @@
 //! A worker as routes see it: what stands around its calls. All routes and cores share it.
 
-use crate::{Health, Latency, Probing, View, stable_hash};
+use crate::{Health, Latency, Probing, View, stable_hash, view::Asked};
 use orchestrator_core::{Code, Failure};
 use orchestrator_resilience::{self as resilience, Call, Cause, Guard, Outcome, Permit, Refusal, Slot, Slots, State};
 use parking_lot::Mutex;
@@ -109,8 +109,8 @@ impl Member {
     }
 
     /// What a plan needs to know of it; `worker` is its place among all, `weight` its weight in the route.
-    pub(crate) fn view(&self, (worker, weight): (usize, u32), is_stream: bool, now: Instant) -> View {
-        let guard = self.guard.view(now);
+    pub(crate) fn view(&self, (worker, weight): (usize, u32), asked: impl Into<Asked>, now: Instant) -> View {
+        let (Asked { is_stream, tokens }, guard) = (asked.into(), self.guard.view(now));
         let latency = *self.latency(is_stream).lock();
         View {
             worker,
@@ -121,7 +121,7 @@ impl Member {
             badness: guard.failure_rate,
             due: guard.due,
             rest: guard.rest,
-            rate_limited: guard.rate_limited,
+            rate_limited: self.guard.rate_limited(tokens.total(), now),
             running: guard.running,
             free: self.free(&guard),
             warmth: guard.warmth,

@@ -9,6 +9,7 @@ use crate::{
     plan,
     settings::{InForce, Settings},
     stable_hash,
+    view::Asked,
 };
 use orchestrator_core::{Request, Tier};
 use orchestrator_resilience::{Config, RetryBudget, Slots};
@@ -156,7 +157,7 @@ impl Route {
 
     fn plan_at(&self, turn: u64, request: &Request, deadline_left: Duration, now: Instant) -> Plan {
         let settings = self.settings.load();
-        let views = self.views(&settings, request.stream, now);
+        let views = self.views(&settings, request.into(), now);
         let ask = Ask {
             session: request.session.as_deref().map(stable_hash),
             seed: seed(request),
@@ -167,12 +168,12 @@ impl Route {
         plan(views.each_ref().map(Vec::as_slice), settings.config.balance, &ask)
     }
 
-    fn views(&self, settings: &Settings, is_stream: bool, now: Instant) -> [Vec<View>; 3] {
+    fn views(&self, settings: &Settings, asked: Asked, now: Instant) -> [Vec<View>; 3] {
         let mut weights = settings.weights.iter();
         self.tiers.each_ref().map(|seats| {
             let seats = seats.iter().zip(weights.next().into_iter().flatten());
             seats
-                .map(|(seat, weight)| seat.member.view((seat.index, *weight), is_stream, now))
+                .map(|(seat, weight)| seat.member.view((seat.index, *weight), asked, now))
                 .collect()
         })
     }

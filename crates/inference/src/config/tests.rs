@@ -21,6 +21,8 @@ fn general() -> orchestrator_resilience::Config {
         slow_start_s: 13,
         requests_per_minute: 14,
         requests_burst: 15,
+        tokens_per_minute: 16,
+        tokens_burst: 17,
         adaptive_concurrency: false,
     }
 }

@@ -1,10 +1,10 @@
 //! The permit of one call. It rides inside the reply that it pays for and settles itself: at the first token a probe gives
 //! its place back; when the stream breaks later it reports a failure; dropped after a first token it was a success, dropped
-//! before it nobody has waited for it.
+//! before it nobody has waited for it. What the call has cost in tokens is settled when it is dropped.
 
 use super::{Guard, Machines};
-use crate::{Admission, Outcome};
-use orchestrator_core::{Code, Failure};
+use crate::{Admission, Outcome, tokens::Spending};
+use orchestrator_core::{Chunk, Code, Failure};
 use std::{fmt, time::Duration};
 use tokio::time::Instant;
 
@@ -12,6 +12,8 @@ use tokio::time::Instant;
 pub struct Permit {
     guard: Guard,
     progress: Progress,
+    /// Where its worker's tokens are limited.
+    spending: Option<Spending>,
 }
 
 /// How far a call has come.
@@ -30,20 +32,31 @@ struct Progress {
 // === impl Permit ===
 
 impl Permit {
-    pub(super) fn new(guard: Guard, call: Admission, in_flight: usize, now: Instant) -> Self {
+    pub(super) fn new(guard: Guard, call: Admission, spending: Option<Spending>, now: Instant) -> Self {
         let progress = Progress {
             call: Some(call),
             began: now,
             is_whole: false,
-            in_flight,
+            in_flight: guard.slots().taken(),
             first_token: None,
         };
-        Permit { guard, progress }
+        Permit {
+            guard,
+            progress,
+            spending,
+        }
     }
 
     /// The answer comes as a whole: how long it takes says how long it is, and counts as no time to a first token.
     pub fn of_whole_answer(&mut self) {
         self.progress.is_whole = true;
+    }
+
+    /// The worker has answered this, of which it is heard what the call costs.
+    pub fn hear(&mut self, chunks: &[Chunk]) {
+        if let Some(spending) = &mut self.spending {
+            spending.hear(chunks);
+        }
     }
 
     /// The call has reached its first token, or the end of its whole answer, just now.
@@ -53,7 +66,7 @@ impl Permit {
 
     /// The call has reached its first token, or the end of its whole answer, at `now`.
     pub fn first_token_at(&mut self, now: Instant) {
-        let Permit { guard, progress } = self;
+        let Permit { guard, progress, .. } = self;
         let (Some(call), None) = (&mut progress.call, progress.first_token) else {
             return;
         };
@@ -63,7 +76,7 @@ impl Permit {
         guard.step(|machines| {
             machines.rest.reset();
             machines.breaker.first_token(call, now);
-            machines.adapt(|adaptive, running| {
+            guard.adapt(machines, |adaptive, running| {
                 // Of calls that begin together the first does not see the others.
                 let in_flight = progress.in_flight.max(running);
                 match progress.is_whole {
@@ -77,13 +90,16 @@ impl Permit {
     /// The call has failed, before its first token or after it. What comes back is for the client: after a 429 it says how
     /// long the worker rests, also where the worker did not.
     pub fn failed(&mut self, failure: Failure) -> Failure {
-        let Permit { guard, progress } = self;
+        let Permit { guard, progress, .. } = self;
         let (outcome, now) = (Outcome::from(&failure), Instant::now());
         let is_late = matches!(failure.code(), Code::FirstTokenTimeout | Code::DeadlineExceeded);
         let is_limited = outcome == Outcome::RateLimited;
+        if progress.first_token.is_none() && outcome != Outcome::GivenUp && !is_late {
+            self.spending.iter_mut().for_each(Spending::cost_nothing);
+        }
         guard.step(|machines| {
             if progress.call.is_some() && (is_limited || is_late && progress.first_token.is_none()) {
-                machines.adapt(|adaptive, _| adaptive.overloaded(progress.began, now));
+                guard.adapt(machines, |adaptive, _| adaptive.overloaded(progress.began, now));
             }
             progress.settle(outcome, machines, now);
             if !is_limited {
@@ -96,20 +112,26 @@ impl Permit {
 
     /// The call is not made after all, which says nothing of the worker.
     pub fn unused(mut self) {
-        let (Permit { guard, progress }, now) = (&mut self, Instant::now());
+        self.spending.iter_mut().for_each(Spending::cost_nothing);
+        let (Permit { guard, progress, .. }, now) = (&mut self, Instant::now());
         guard.step(|machines| progress.settle(Outcome::Neutral, machines, now));
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Permit { guard, progress } = self;
-        let now = progress.call.is_some().then(Instant::now);
+        let Permit { guard, progress, .. } = self;
+        let spending = self.spending.take().zip(guard.0.tokens.as_ref());
+        if progress.call.is_none() && spending.is_none() {
+            return guard.step(|_| guard.0.room.leave());
+        }
+        let now = Instant::now();
         guard.step(|machines| {
-            machines.room.leave();
-            if let Some(now) = now {
-                progress.settle(Outcome::GivenUp, machines, now);
+            guard.0.room.leave();
+            if let Some((spending, limit)) = spending {
+                spending.settle(limit, now);
             }
+            progress.settle(Outcome::GivenUp, machines, now);
         });
     }
 }

@@ -1,4 +1,13 @@
-//! The slots of one worker as its guard counts them, under its lock.
+//! The slots of one worker as its guard counts them: changed under its lock, and read without.
+
+use orchestrator_core::sync::atomic::{AtomicUsize, Ordering};
+
+/// The counts themselves. Whoever changes them holds the lock, so a load and a store are enough.
+#[derive(Debug)]
+pub(super) struct Counts {
+    taken: AtomicUsize,
+    max: AtomicUsize,
+}
 
 /// How many calls a worker takes at once, and how many it is answering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,29 +16,44 @@ pub struct Room {
     max: usize,
 }
 
-// === impl Room ===
+// === impl Counts ===
 
-impl Room {
+impl Counts {
     /// So many free slots.
     pub(super) fn new(max: usize) -> Self {
-        Room { taken: 0, max }
+        Counts {
+            taken: AtomicUsize::new(0),
+            max: AtomicUsize::new(max),
+        }
+    }
+
+    /// What they are now.
+    pub(super) fn read(&self) -> Room {
+        Room {
+            taken: self.taken.load(Ordering::Acquire),
+            max: self.max.load(Ordering::Acquire),
+        }
     }
 
     /// A call begins.
-    pub(super) fn enter(&mut self) {
-        self.taken = self.taken.saturating_add(1);
+    pub(super) fn enter(&self) {
+        self.taken.store(self.read().taken.saturating_add(1), Ordering::Release);
     }
 
     /// A call has ended.
-    pub(super) fn leave(&mut self) {
-        self.taken = self.taken.saturating_sub(1);
+    pub(super) fn leave(&self) {
+        self.taken.store(self.read().taken.saturating_sub(1), Ordering::Release);
     }
 
     /// Changes how many there are; what is under way goes on.
-    pub(super) fn resize(&mut self, max: usize) {
-        self.max = max;
+    pub(super) fn resize(&self, max: usize) {
+        self.max.store(max, Ordering::Release);
     }
+}
 
+// === impl Room ===
+
+impl Room {
     /// How many are taken.
     pub fn taken(self) -> usize {
         self.taken

@@ -3,6 +3,7 @@ mod permits;
 mod silence;
 mod sizes;
 mod timelines;
+mod tokens;
 
 use super::*;
 use crate::Pass;

@@ -1,6 +1,6 @@
 //! One call at one worker, and what it holds of it until it is over.
 
-use crate::{Candidate, Member, Routes, load::Counted, member::Held, route::Route, router::Router};
+use crate::{Candidate, Member, Routes, load::Counted, member::Held, route::Route, router::Router, view::Asked};
 use futures_util::StreamExt;
 use orchestrator_core::{Chunk, Code, Cx, Failure, Model, Prompt, Reply};
 use orchestrator_resilience::Call;
@@ -45,7 +45,7 @@ impl Place {
         router: &Router,
         route: &Arc<Route>,
         candidate: Candidate,
-        is_stream: bool,
+        Asked { is_stream, tokens }: Asked,
         now: Instant,
     ) -> Option<Self> {
         let member = route.member(candidate.worker)?.clone();
@@ -54,12 +54,12 @@ impl Place {
             _calls: route.enter(candidate.tier, is_stream)?,
             _freed: Freed(router.routes.clone()),
         };
-        let mut held = member
-            .enter(Call {
-                pass: candidate.pass,
-                at: now,
-            })
-            .ok()?;
+        let call = Call {
+            pass: candidate.pass,
+            tokens,
+            at: now,
+        };
+        let mut held = member.enter(call).ok()?;
         if !is_stream {
             held.permit.of_whole_answer();
         }
@@ -108,10 +108,17 @@ impl Place {
         }
     }
 
-    /// Puts the place into the reply's stream, which tells it of a failure and gives it back when it is dropped.
+    /// Puts the place into the reply's stream, which tells it what it hears and gives it back when it is dropped.
     fn ride(self, reply: Reply) -> Reply {
         let hear = |place: &mut Place, batch: Result<Vec<Chunk>, Failure>| {
-            let told = batch.map_err(|failure| place.held.permit.failed(failure));
+            let permit = &mut place.held.permit;
+            let told = match batch {
+                Ok(chunks) => {
+                    permit.hear(&chunks);
+                    Ok(chunks)
+                }
+                Err(failure) => Err(permit.failed(failure)),
+            };
             ready(Some(told))
         };
         Reply {

@@ -9,6 +9,7 @@ mod logged;
 mod outage;
 mod rests;
 mod room;
+mod tokens;
 
 use super::*;
 use crate::fixtures::{Bench, Setup, bad, failing, fine, ms, prompt, resting, slow, streamed, within};

@@ -109,7 +109,7 @@ async fn every_end_leaves_what_the_call_has_cost_and_no_more() {
         let cost = if way == "rejected" { 0 } else { 20 };
         assert_eq!((left(&guard), guard.slots().taken()), (100 - cost, 0), "{way}");
     }
-    let ends: [(&str, fn(Permit), u64); 6] = [
+    let ends: [(&str, End, u64); 6] = [
         ("it is not made", Permit::unused, 0),
         ("nobody is there", |permit| fail_with(permit, Code::UpstreamConnect), 0),
         ("429", |permit| fail_with(permit, Code::RateLimited), 0),
@@ -131,6 +131,9 @@ async fn every_end_leaves_what_the_call_has_cost_and_no_more() {
         assert_eq!((left(&guard), guard.slots().taken()), (100 - cost, 0), "{end}");
     }
 }
+
+/// How a call comes to its end.
+type End = fn(Permit);
 
 fn fail_with(mut permit: Permit, code: Code) {
     drop(permit.failed(Failure::new(code, "")));

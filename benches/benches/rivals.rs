@@ -12,8 +12,10 @@ use criterion::{Bencher, Criterion, criterion_group, criterion_main};
 use failsafe::{CircuitBreaker, backoff, failure_policy};
 use governor::{DefaultDirectRateLimiter, Quota};
 use orchestrator_benches::decisions::{self, Calls};
-use orchestrator_resilience::{Guard, Pass, RateLimit, Slots};
+use orchestrator_core::sync::Mutex;
+use orchestrator_resilience::{Breaker, Call, Estimate, Guard, Outcome, Pass, RateLimit, Slots};
 use orchestrator_routing::Balance;
+use rand::{SeedableRng, rngs::StdRng};
 use recloser::Recloser;
 use std::{num::NonZeroU32, sync::Arc, sync::Barrier, thread, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
@@ -51,7 +53,7 @@ fn on_two_threads(bencher: &mut Bencher<'_>, work: impl Fn() -> bool + Sync) {
     });
 }
 
-/// A call from leave to end.
+/// A call from leave to end, for each of which the clock is read.
 fn guarded(guard: &Guard) -> bool {
     let Ok(mut permit) = guard.try_admit(Pass::Usual) else {
         return false;
@@ -60,10 +62,39 @@ fn guarded(guard: &Guard) -> bool {
     true
 }
 
+/// The same as whoever reads the clock for reasons of his own makes it: only the end reads it.
+fn guarded_at(guard: &Guard, now: Instant) -> bool {
+    let Ok(mut permit) = guard.try_admit(usual(now)) else {
+        return false;
+    };
+    permit.first_token_at(now);
+    true
+}
+
+fn usual(at: Instant) -> Call {
+    let (pass, tokens) = (Pass::Usual, Estimate::default());
+    Call { pass, tokens, at }
+}
+
+/// What the breaker alone does for a call, from leave to end. Where it is shared, each step takes its lock.
+fn decided(shared: &Mutex<(Breaker, StdRng)>, now: Instant) -> bool {
+    let Ok(mut call) = shared.lock().0.admit(Pass::Usual, now) else {
+        return false;
+    };
+    shared.lock().0.first_token(&mut call, now);
+    let (breaker, rng) = &mut *shared.lock();
+    breaker.end(call, (Outcome::Success, None), now, rng);
+    true
+}
+
 fn a_call_that_succeeds(criterion: &mut Criterion) {
     let what = "a call that succeeds";
     let guard = decisions::guard();
     measure(criterion, what, "guard", || guarded(guard));
+    let now = Instant::now();
+    measure(criterion, what, "guard, told the time", || guarded_at(guard, now));
+    let breaker = Mutex::new((Breaker::new(Default::default()), StdRng::seed_from_u64(0)));
+    measure(criterion, what, "breaker behind a lock", || decided(&breaker, now));
     let recloser = Recloser::default();
     measure(criterion, what, "recloser", || {
         recloser.call(|| Ok::<_, ()>(())).is_ok()
@@ -79,6 +110,10 @@ fn a_call_that_an_open_breaker_refuses(criterion: &mut Criterion) {
     let guard = decisions::guard();
     guard.force_open(LONG);
     measure(criterion, what, "guard", || guard.try_admit(Pass::Usual).is_err());
+    let now = Instant::now();
+    measure(criterion, what, "guard, told the time", || {
+        guard.try_admit(usual(now)).is_err()
+    });
     let recloser = Recloser::custom().closed_len(1).open_wait(LONG).build();
     let refuses = || matches!(recloser.call(|| Err::<(), _>(())), Err(recloser::Error::Rejected));
     while !refuses() {}
@@ -89,12 +124,19 @@ fn a_call_that_an_open_breaker_refuses(criterion: &mut Criterion) {
     measure(criterion, what, "failsafe", || !failsafe.is_call_permitted());
 }
 
-/// What the guard does before a call, and what a plan asks of it.
+/// What is decided before a call, and what a plan asks of it.
 fn parts_of_the_guard(criterion: &mut Criterion) {
     let guard = decisions::guard_of("w", usize::MAX);
+    let (mut breaker, now) = (Breaker::new(Default::default()), Instant::now());
     let mut group = criterion.benchmark_group("parts of the guard");
     group.bench_function("leave", |bencher| {
+        bencher.iter_with_large_drop(|| guard.try_admit(usual(now)));
+    });
+    group.bench_function("leave, reading the clock", |bencher| {
         bencher.iter_with_large_drop(|| guard.try_admit(Pass::Usual));
+    });
+    group.bench_function("the breaker's decision", |bencher| {
+        bencher.iter(|| breaker.admit(Pass::Usual, now));
     });
     group.bench_function("view", |bencher| bencher.iter(|| guard.view(Instant::now())));
     group.bench_function("the clock, which each step reads", |bencher| bencher.iter(Instant::now));

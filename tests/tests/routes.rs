@@ -71,6 +71,24 @@ fn when_all_rest_requests_are_refused_with_the_shortest_of_their_rests() {
 }
 
 #[test]
+fn a_worker_that_is_out_of_tokens_is_passed_over_and_another_answers() {
+    let limit = "[workers.a.resilience]\ntokens_per_minute = 1\ntokens_burst = 20\n";
+    let tiers = Tiers::start([fine(), fine(), fine()], limit);
+    let ask = |number| tiers.ask(&format!("request {number}"));
+    let workers = [0, 1, 2].map(|number| ask(number).header("x-orchestrator-worker").map(str::to_owned));
+    assert_eq!(
+        workers.each_ref().map(Option::as_deref),
+        [Some("a"), Some("b"), Some("b")]
+    );
+    assert_eq!(tiers.calls(), [1, 2, 0]);
+    let breaker = get(tiers.program.admin_address, "", "/api/v1/circuit-breakers/a").json();
+    assert!(
+        breaker["rate_limited_ms"].as_u64().unwrap() < 60_000,
+        "the call has cost less than it took: {breaker}"
+    );
+}
+
+#[test]
 fn a_route_at_its_hard_limit_refuses_the_next_and_leaves_other_routes_alone() {
     let more = "hard_limit = 2\nmodels = [\"m\"]\n[routes.other]\nmodels = [\"other\"]\nprimary = [\"c\"]\n";
     let tiers = Tiers::routed(

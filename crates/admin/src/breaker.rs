@@ -21,10 +21,30 @@ pub(crate) struct Breaker<'a> {
     warmth: f64,
     /// How long the worker asked to be left alone.
     resting_ms: u64,
+    /// How long our own limits let no call through, however small.
+    rate_limited_ms: u64,
     running: usize,
     /// Free slots; while it is half-open, no more than free places for probes.
     free: usize,
     max_concurrent: usize,
+    thresholds: Thresholds,
+}
+
+/// From what on the last calls open it.
+#[derive(Debug, Serialize)]
+struct Thresholds {
+    /// As the configuration names them.
+    fixed: Threshold,
+    /// The same, unless they follow what is usual of the worker.
+    in_force: Threshold,
+}
+
+/// A threshold for each rate; what is zero opens none.
+#[derive(Debug, Serialize)]
+struct Threshold {
+    failure_rate: f64,
+    rate_limit_rate: f64,
+    latency_p95_ms: u64,
 }
 
 /// One change of a breaker.
@@ -51,9 +71,26 @@ impl<'a> Breaker<'a> {
             failure_rate: seen.failure_rate,
             warmth: seen.warmth,
             resting_ms: millis(seen.rest),
+            rate_limited_ms: millis(seen.rate_limited),
             running: seen.running,
             free: seen.free,
             max_concurrent: guard.max_concurrent(),
+            thresholds: Thresholds {
+                fixed: resilience::Thresholds::fixed(guard.config()).into(),
+                in_force: guard.thresholds(now).into(),
+            },
+        }
+    }
+}
+
+// === impl Threshold ===
+
+impl From<resilience::Thresholds> for Threshold {
+    fn from(thresholds: resilience::Thresholds) -> Self {
+        Threshold {
+            failure_rate: thresholds.failure_rate,
+            rate_limit_rate: thresholds.rate_limit_rate,
+            latency_p95_ms: millis(thresholds.latency_p95),
         }
     }
 }

@@ -158,6 +158,9 @@ pub struct Resilience {
     #[schemars(range(min = 1, max = 10_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_calls: Option<u32>,
+    /// Whether these shares and this time follow what is usual of the worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive_thresholds: Option<bool>,
     /// Seconds that the breaker stays open at first.
     #[schemars(range(min = 1, max = 86_400))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,6 +189,14 @@ pub struct Resilience {
     #[schemars(range(min = 1, max = 100_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests_burst: Option<u32>,
+    /// Tokens that the worker is asked for a minute at most, prompts and answers together; 0: as many as there are.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_minute: Option<u32>,
+    /// Tokens of that limit that may come at once.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_burst: Option<u32>,
     /// Whether to find out how many calls at once the worker takes before it slows down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adaptive_concurrency: Option<bool>,
@@ -306,6 +317,7 @@ impl Resilience {
             window_calls: self.window_calls.unwrap_or(general.window_calls),
             window_s: self.window_s.unwrap_or(general.window_s),
             min_calls: self.min_calls.unwrap_or(general.min_calls),
+            adaptive_thresholds: self.adaptive_thresholds.unwrap_or(general.adaptive_thresholds),
             circuit_breaker_timeout_s: self
                 .circuit_breaker_timeout_s
                 .unwrap_or(general.circuit_breaker_timeout_s),
@@ -315,6 +327,8 @@ impl Resilience {
             slow_start_s: self.slow_start_s.unwrap_or(general.slow_start_s),
             requests_per_minute: self.requests_per_minute.unwrap_or(general.requests_per_minute),
             requests_burst: self.requests_burst.unwrap_or(general.requests_burst),
+            tokens_per_minute: self.tokens_per_minute.unwrap_or(general.tokens_per_minute),
+            tokens_burst: self.tokens_burst.unwrap_or(general.tokens_burst),
             adaptive_concurrency: self.adaptive_concurrency.unwrap_or(general.adaptive_concurrency),
         }
     }

@@ -7,36 +7,40 @@
 //! counts, and what calls of an older epoch report counts for nothing: a call that was begun before the breaker opened can
 //! neither close it nor free a probe's place.
 
-use crate::{Cause, Config, Outcome, Pass, Refusal, State, window::Window};
+mod tally;
+mod thresholds;
+mod usual;
+
+pub use thresholds::Thresholds;
+
+use crate::{
+    Cause, Config, Outcome, Pass, Refusal, State,
+    history::{Change, History},
+};
 use rand::Rng;
 use std::time::Duration;
+use tally::{Ended, Tally};
 use tokio::time::Instant;
-
-/// Calls in a row that end before their first token, whoever ended them, before the breaker opens: impatient clients do not
-/// hide a hung worker. Those that failed count too, with a 503 as without a word; a worker that answers 429 or refuses a
-/// request is not hung.
-const SILENT_CALLS: u32 = 20;
 
 /// The longest that a breaker can be held open.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// The breaker of one worker.
 #[derive(Clone, Debug)]
-pub(crate) struct Breaker {
+pub struct Breaker {
     config: Config,
     epoch: u64,
     phase: Phase,
     tally: Tally,
     /// Why it is not closed; none while it is.
     trouble: Option<Trouble>,
-    /// Why it changed last, and when it last closed.
-    last: Option<Cause>,
+    history: History,
     closed_at: Option<Instant>,
 }
 
 /// A call that a breaker has let through, to be told of at its first token and at its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Admission {
+pub struct Admission {
     epoch: u64,
     /// It holds a probe's place.
     place: bool,
@@ -46,7 +50,7 @@ pub(crate) struct Admission {
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Closed,
-    /// Half-open from `until` on, as far as nothing was admitted since. Early probes hold places too.
+    /// Half-open from `until` on, though only the next step makes it that. Early probes hold places too.
     Open {
         until: Instant,
         held: Duration,
@@ -57,14 +61,6 @@ enum Phase {
         successes: u32,
         held: Duration,
     },
-}
-
-/// What was reported since the last change.
-#[derive(Clone, Debug)]
-struct Tally {
-    failures_in_row: u32,
-    silent_in_row: u32,
-    window: Window,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,24 +75,20 @@ struct Trouble {
 
 impl Breaker {
     /// A closed breaker.
-    pub(crate) fn new(config: Config) -> Self {
+    pub fn new(config: Config) -> Self {
         Breaker {
-            tally: Tally {
-                failures_in_row: 0,
-                silent_in_row: 0,
-                window: Window::new(&config),
-            },
+            tally: Tally::new(&config),
             config,
             epoch: 0,
             phase: Phase::Closed,
             trouble: None,
-            last: None,
+            history: History::default(),
             closed_at: None,
         }
     }
 
     /// The state at `now`. Looking changes nothing, here and below.
-    pub(crate) fn state(&self, now: Instant) -> State {
+    pub fn state(&self, now: Instant) -> State {
         match self.phase {
             Phase::Closed => State::Closed,
             Phase::Open { until, .. } if now < until => State::Open,
@@ -109,12 +101,9 @@ impl Breaker {
         self.trouble.map(|trouble| trouble.cause)
     }
 
-    /// Why it changed last; none before its first change.
-    pub(crate) fn last_cause(&self, now: Instant) -> Option<Cause> {
-        match self.phase {
-            Phase::Open { until, .. } if now >= until => Some(Cause::Elapsed),
-            _ => self.last,
-        }
+    /// Its last changes. What the clock alone has brought about is among them once it was stepped.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
     }
 
     /// How long it is still open.
@@ -127,10 +116,13 @@ impl Breaker {
 
     /// The failure rate of the last calls; while it is not closed, of those before it opened, worse with each failed probe.
     pub(crate) fn failure_rate(&self, now: Instant) -> f64 {
-        self.trouble.map_or_else(
-            || self.tally.window.counts(now).failure_rate(),
-            |trouble| trouble.failure_rate,
-        )
+        self.trouble
+            .map_or_else(|| self.tally.failure_rate(now), |trouble| trouble.failure_rate)
+    }
+
+    /// From what on the last calls open it.
+    pub fn thresholds(&self, now: Instant) -> Thresholds {
+        self.tally.thresholds(now)
     }
 
     /// The part of its usual calls that the worker should get: all of them, but after closing a tenth at first and from
@@ -174,39 +166,50 @@ impl Breaker {
     }
 
     /// Lets a call through, or says why not.
-    pub(crate) fn admit(&mut self, pass: Pass, now: Instant) -> Result<Admission, Refusal> {
-        if let Some(refusal) = self.refusal(pass, now) {
-            return Err(refusal);
+    pub fn admit(&mut self, pass: Pass, now: Instant) -> Result<Admission, Refusal> {
+        self.elapse(now);
+        match self.refusal(pass, now) {
+            Some(refusal) => Err(refusal),
+            None => Ok(self.enter(pass)),
         }
-        if let Phase::Open { until, held, .. } = self.phase
-            && now >= until
-        {
-            self.half_open(held, Cause::Elapsed);
-        }
+    }
+
+    /// Lets a call through that it has no reason to refuse now.
+    pub(crate) fn enter(&mut self, pass: Pass) -> Admission {
         let place = match &mut self.phase {
             Phase::HalfOpen { probes, .. } => Some(probes),
             Phase::Open { probes, .. } if pass == Pass::EarlyProbe => Some(probes),
             Phase::Open { .. } | Phase::Closed => None,
         };
         let probe = place.map(|probes| *probes = probes.saturating_add(1));
-        Ok(Admission {
+        Admission {
             epoch: self.epoch,
             place: probe.is_some(),
             heard: false,
-        })
+        }
+    }
+
+    /// Takes note of what the clock alone has brought about.
+    pub(crate) fn elapse(&mut self, now: Instant) {
+        if let Phase::Open { until, held, .. } = self.phase
+            && now >= until
+        {
+            self.half_open(held, Cause::Elapsed, now);
+        }
     }
 
     /// A call has reached its first token: a probe gives its place back, and counts as a success.
-    pub(crate) fn first_token(&mut self, call: &mut Admission, now: Instant) {
-        if std::mem::replace(&mut call.heard, true) || !self.counts(call, now) {
+    pub fn first_token(&mut self, call: &mut Admission, now: Instant) {
+        self.elapse(now);
+        if std::mem::replace(&mut call.heard, true) || call.epoch != self.epoch {
             return;
         }
-        self.tally.silent_in_row = 0;
+        self.tally.is_heard();
         let place = std::mem::take(&mut call.place);
         match &mut self.phase {
             Phase::Open { held, .. } if place => {
                 let held = *held;
-                self.half_open(held, Cause::EarlyProbe);
+                self.half_open(held, Cause::EarlyProbe, now);
             }
             Phase::HalfOpen { probes, successes, .. } => {
                 *probes = probes.saturating_sub(u32::from(place));
@@ -221,23 +224,30 @@ impl Breaker {
 
     /// A call has ended. `first_token` is how long it waited for its first token; for one that never came, how long it
     /// waited in vain, where that is too long already. Gives a probe's place back.
-    pub(crate) fn end(
+    pub fn end(
         &mut self,
         mut call: Admission,
         (outcome, first_token): (Outcome, Option<Duration>),
         now: Instant,
         rng: &mut impl Rng,
     ) {
+        self.elapse(now);
         if outcome == Outcome::Success {
             self.first_token(&mut call, now);
         }
-        if !self.counts(&call, now) {
+        // Whatever has changed since the call began, be it by the clock alone.
+        if call.epoch != self.epoch {
             return;
         }
-        self.tally.push(&call, (outcome, first_token), now);
+        let ended = Ended {
+            heard: call.heard,
+            outcome,
+            wait: first_token,
+        };
+        self.tally.push(ended, matches!(self.phase, Phase::Closed), now);
         match &mut self.phase {
             Phase::Closed => {
-                if let Some(cause) = self.verdict(now) {
+                if let Some(cause) = self.tally.verdict(&self.config) {
                     // closed -> open
                     self.open(cause, self.first_held(), now, rng);
                 }
@@ -247,7 +257,7 @@ impl Breaker {
                 *probes = probes.saturating_sub(u32::from(call.place));
                 let held = held.saturating_mul(2);
                 let failed = (outcome == Outcome::Failure).then_some(Cause::ProbeFailed);
-                if let Some(cause) = failed.or_else(|| self.silence()) {
+                if let Some(cause) = failed.or_else(|| self.tally.silence(&self.config)) {
                     // half-open -> open
                     self.open(cause, held, now, rng);
                 }
@@ -255,22 +265,18 @@ impl Breaker {
         }
     }
 
-    /// Whether nothing has changed since the call began, be it by the clock alone.
-    fn counts(&self, call: &Admission, now: Instant) -> bool {
-        let is_over = matches!(self.phase, Phase::Open { until, .. } if now >= until);
-        call.epoch == self.epoch && !is_over
-    }
-
     /// Closes it, whatever it is: an operator's wish. Calls that are on their way count no more.
     pub(crate) fn reset(&mut self, now: Instant) {
+        self.elapse(now);
         match self.phase {
-            Phase::Closed => self.change(Phase::Closed, self.last),
+            Phase::Closed => self.begin(Phase::Closed),
             Phase::Open { .. } | Phase::HalfOpen { .. } => self.close(Cause::Reset, now),
         }
     }
 
     /// Opens it for just this long, whatever it is: an operator's wish.
     pub(crate) fn force_open(&mut self, now: Instant, held: Duration) {
+        self.elapse(now);
         let failure_rate = self.failure_rate(now);
         self.trouble = Some(Trouble {
             cause: Cause::Forced,
@@ -281,32 +287,7 @@ impl Breaker {
             held: self.first_held(),
             probes: 0,
         };
-        self.change(phase, Some(Cause::Forced));
-    }
-
-    /// What the calls since the last change say against the worker.
-    fn verdict(&self, now: Instant) -> Option<Cause> {
-        let config = &self.config;
-        let threshold = config.circuit_breaker_threshold;
-        let counts = self.tally.window.counts(now);
-        let least = config.min_calls.min(config.window_calls);
-        let reached = |rate: f64, limit: f64, of: u32| limit > 0.0 && of >= least && rate >= limit;
-        if threshold > 0 && self.tally.failures_in_row >= threshold {
-            Some(Cause::FailuresInRow)
-        } else if let Some(silence) = self.silence() {
-            Some(silence)
-        } else if reached(counts.failure_rate(), config.failure_rate, counts.decided()) {
-            Some(Cause::FailureRate)
-        } else if reached(counts.rate_limit_rate(), config.rate_limit_rate, counts.answered()) {
-            Some(Cause::RateLimitRate)
-        } else {
-            (counts.timed >= least && counts.p95_is_slow()).then_some(Cause::Latency)
-        }
-    }
-
-    fn silence(&self) -> Option<Cause> {
-        let hung = self.config.circuit_breaker_threshold > 0 && self.tally.silent_in_row >= SILENT_CALLS;
-        hung.then_some(Cause::Silent)
+        self.change(phase, Cause::Forced, now);
     }
 
     fn first_held(&self) -> Duration {
@@ -331,57 +312,60 @@ impl Breaker {
         // Ten percent of jitter, so that the breakers of several nodes do not probe at the same moment.
         let until = later(now, held.mul_f64(rng.random_range(0.9..=1.1)));
         let probes = 0;
-        self.change(Phase::Open { until, held, probes }, Some(cause));
+        self.change(Phase::Open { until, held, probes }, cause, now);
     }
 
-    fn half_open(&mut self, held: Duration, cause: Cause) {
+    fn half_open(&mut self, held: Duration, cause: Cause, now: Instant) {
         let phase = Phase::HalfOpen {
             probes: 0,
             successes: 0,
             held,
         };
         // open -> half-open
-        self.change(phase, Some(cause));
+        self.change(phase, cause, now);
     }
 
     fn close(&mut self, cause: Cause, now: Instant) {
         self.trouble = None;
         self.closed_at = Some(now);
         // half-open -> closed, or by an operator open -> closed
-        self.change(Phase::Closed, Some(cause));
+        self.change(Phase::Closed, cause, now);
     }
 
-    fn change(&mut self, phase: Phase, cause: Option<Cause>) {
+    fn change(&mut self, phase: Phase, cause: Cause, now: Instant) {
+        let from = self.phase.state();
+        self.begin(phase);
+        self.history.push(Change {
+            at: now,
+            from,
+            to: phase.state(),
+            cause,
+        });
+    }
+
+    /// A new epoch.
+    fn begin(&mut self, phase: Phase) {
         self.epoch = self.epoch.wrapping_add(1);
         self.phase = phase;
-        self.last = cause;
         self.tally.clear();
+    }
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// The state when it began.
+    fn state(self) -> State {
+        match self {
+            Phase::Closed => State::Closed,
+            Phase::Open { .. } => State::Open,
+            Phase::HalfOpen { .. } => State::HalfOpen,
+        }
     }
 }
 
 fn later(now: Instant, pause: Duration) -> Instant {
     now.checked_add(pause.min(LONGEST)).unwrap_or(now)
-}
-
-// === impl Tally ===
-
-impl Tally {
-    fn push(&mut self, call: &Admission, (outcome, first_token): (Outcome, Option<Duration>), now: Instant) {
-        let silent = !call.heard && matches!(outcome, Outcome::Failure | Outcome::GivenUp);
-        self.silent_in_row = self.silent_in_row.saturating_add(u32::from(silent));
-        match outcome {
-            Outcome::Success => self.failures_in_row = 0,
-            Outcome::Failure => self.failures_in_row = self.failures_in_row.saturating_add(1),
-            Outcome::RateLimited | Outcome::GivenUp | Outcome::Neutral => {}
-        }
-        self.window.push(outcome, first_token, now);
-    }
-
-    fn clear(&mut self) {
-        self.failures_in_row = 0;
-        self.silent_in_row = 0;
-        self.window.clear();
-    }
 }
 
 #[cfg(test)]

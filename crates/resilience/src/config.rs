@@ -39,6 +39,10 @@ pub struct Config {
     /// The fewest of those calls that open a breaker; never more than it looks at.
     #[schemars(range(min = 1, max = 10_000))]
     pub min_calls: u32,
+    /// Whether the two shares and the time above follow what is usual of each worker: a share is the usual one and half of
+    /// the fixed one beyond, at most half way from the fixed one to 1; the time is twice the usual one, from half to twice
+    /// the fixed one. An outage does not become usual.
+    pub adaptive_thresholds: bool,
     /// Seconds that a breaker stays open at first; each failed probe doubles it.
     #[schemars(range(min = 1, max = 86_400))]
     pub circuit_breaker_timeout_s: u64,
@@ -60,6 +64,13 @@ pub struct Config {
     /// Calls of that limit that may come at once.
     #[schemars(range(min = 1, max = 100_000))]
     pub requests_burst: u32,
+    /// Tokens that a worker is asked for a minute at most, prompts and answers together; 0: as many as there are. A call takes
+    /// an estimate before, and what it has really cost counts when it is over.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub tokens_per_minute: u32,
+    /// Tokens of that limit that may come at once; a call that is larger waits for all of them.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub tokens_burst: u32,
     /// Whether to find out, between 1 and `max_concurrent`, how many calls at once a worker takes before it slows down.
     pub adaptive_concurrency: bool,
 }
@@ -79,6 +90,7 @@ impl Default for Config {
             window_calls: 50,
             window_s: 60,
             min_calls: 10,
+            adaptive_thresholds: false,
             circuit_breaker_timeout_s: 60,
             half_open_probes: 3,
             close_after: 2,
@@ -86,6 +98,8 @@ impl Default for Config {
             slow_start_s: 10,
             requests_per_minute: 0,
             requests_burst: 10,
+            tokens_per_minute: 0,
+            tokens_burst: 10_000,
             adaptive_concurrency: false,
         }
     }

@@ -1,19 +1,21 @@
 //! The guard of one worker, shared by all cores: rest, breaker, rate limit and slot around each call.
 //!
 //! A thin shell around machines that know no clock and no lock. All of them are asked under one lock, and nothing is spent
-//! on a call that one of them refuses.
+//! on a call that one of them refuses. Whoever has just read the clock hands that on: a reading costs as much as a lock.
 
 mod permit;
+mod room;
 
 pub use permit::Permit;
+pub use room::Room;
 
-use crate::history::{Change, History};
 use crate::{
-    Cause, Config, Metrics, Pass, RateLimit, Refusal, Slots, State, adaptive::Adaptive, breaker::Breaker,
-    metrics::WorkerMetrics, rest::Rest,
+    Breaker, Call, Cause, Change, Config, Estimate, Metrics, RateLimit, Refusal, State, Thresholds, adaptive::Adaptive,
+    metrics::WorkerMetrics, rest::Rest, tokens::Spending,
 };
 use orchestrator_core::sync::Mutex;
 use rand::rngs::StdRng;
+use room::Counts;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -24,17 +26,16 @@ pub struct Guard(Arc<Shared>);
 struct Shared {
     worker: Arc<str>,
     config: Config,
-    slots: Slots,
+    /// Changed under the lock only.
+    room: Counts,
     rate: Option<RateLimit>,
+    tokens: Option<RateLimit>,
     machines: Mutex<Machines>,
     metrics: WorkerMetrics,
 }
 
 struct Machines {
     breaker: Breaker,
-    /// Its state when it was last stepped, and why; the clock alone brings it from open to half-open.
-    seen: (State, Option<Cause>),
-    history: History,
     rest: Rest,
     adaptive: Option<Adaptive>,
     rng: StdRng,
@@ -51,11 +52,11 @@ pub struct View {
     pub due: Duration,
     /// How long it rests.
     pub rest: Duration,
-    /// How long our own limit of its calls lets none through.
+    /// How long our own limits let no call through, however small.
     pub rate_limited: Duration,
     /// Calls that it is answering.
     pub running: usize,
-    /// Calls that could begin: free slots, no more than our own limit lets through now, and while it is half-open no more
+    /// Calls that could begin: free slots, no more than our own limits let through now, and while it is half-open no more
     /// than free places for probes.
     pub free: usize,
     /// The part of its usual calls that it should get, 0.1 to 1.
@@ -73,11 +74,9 @@ impl Guard {
         let most = max_concurrent.max(1);
         let adaptive = config.adaptive_concurrency.then(|| Adaptive::new(most));
         let first = adaptive.as_ref().map_or(most, Adaptive::limit);
-        let limited = config.requests_per_minute > 0;
+        let limit = |most, burst| (most > 0).then(|| RateLimit::per_minute(most, burst));
         let machines = Machines {
             breaker: Breaker::new(config.clone()),
-            seen: (State::Closed, None),
-            history: History::default(),
             rest: Rest::default(),
             adaptive,
             rng,
@@ -85,8 +84,9 @@ impl Guard {
         let guard = Guard(Arc::new(Shared {
             metrics: metrics.worker(&worker),
             worker,
-            slots: Slots::new(first),
-            rate: limited.then(|| RateLimit::per_minute(config.requests_per_minute, config.requests_burst)),
+            room: Counts::new(first),
+            rate: limit(config.requests_per_minute, config.requests_burst),
+            tokens: limit(config.tokens_per_minute, config.tokens_burst),
             config,
             machines: Mutex::new(machines),
         }));
@@ -104,27 +104,25 @@ impl Guard {
         &self.0.config
     }
 
-    /// Its slots.
-    pub fn slots(&self) -> &Slots {
-        &self.0.slots
+    /// Its slots at this moment.
+    pub fn slots(&self) -> Room {
+        self.0.room.read()
     }
 
     /// Calls that the worker takes at once; where its slots adapt, the most that they ever are.
     pub fn max_concurrent(&self) -> usize {
-        let adaptive = self.0.machines.lock().adaptive.as_ref().map(Adaptive::max);
-        adaptive.unwrap_or_else(|| self.0.slots.max())
+        let machines = self.0.machines.lock();
+        let adaptive = machines.adaptive.as_ref().map(Adaptive::max);
+        adaptive.unwrap_or_else(|| self.slots().max())
     }
 
     /// Changes how many calls the worker takes at once, at least one. Those that run go on; where they are more than that,
     /// none is let through until enough have ended.
     pub fn set_max_concurrent(&self, max: usize) {
         let (max, mut machines) = (max.max(1), self.0.machines.lock());
-        match &mut machines.adaptive {
-            None => self.0.slots.resize(max),
-            Some(adaptive) => {
-                adaptive.bound(max, Instant::now());
-                self.0.slots.resize(adaptive.limit());
-            }
+        match machines.adaptive {
+            None => self.0.room.resize(max),
+            Some(_) => self.adapt(&mut machines, |adaptive, _| adaptive.bound(max, Instant::now())),
         }
     }
 
@@ -136,7 +134,7 @@ impl Guard {
     /// What is to be known of the worker at `now`.
     pub fn view(&self, now: Instant) -> View {
         let machines = self.0.machines.lock();
-        let (breaker, slots) = (&machines.breaker, &self.0.slots);
+        let (breaker, slots) = (&machines.breaker, self.slots());
         let places = breaker
             .places(now)
             .map(|places| usize::try_from(places).unwrap_or(usize::MAX));
@@ -145,7 +143,7 @@ impl Guard {
             cause: breaker.cause(),
             due: breaker.due(now),
             rest: machines.rest.left(now),
-            rate_limited: self.rate_limited(now),
+            rate_limited: self.rate_limited(1, now),
             running: slots.taken(),
             free: slots.free().min(places.unwrap_or(usize::MAX)).min(self.rate_left(now)),
             warmth: breaker.warmth(now),
@@ -153,16 +151,22 @@ impl Guard {
         }
     }
 
+    /// From what on its last calls open its breaker.
+    pub fn thresholds(&self, now: Instant) -> Thresholds {
+        self.0.machines.lock().breaker.thresholds(now)
+    }
+
     /// The last changes of its breaker, oldest first. What the clock alone has brought about is told once a call or an
     /// operator has met it.
     pub fn history(&self) -> Vec<Change> {
-        self.0.machines.lock().history.changes().copied().collect()
+        self.0.machines.lock().breaker.history().changes().copied().collect()
     }
 
-    /// Lets a call through, if everything is free for it now. All machines are asked: what can only refuse comes first, then
-    /// slot, rate and breaker, of which the last refuses nothing that it would not have refused before.
-    pub fn try_admit(&self, pass: Pass) -> Result<Permit, Refusal> {
-        self.step(|machines, now| {
+    /// Lets a call through, if everything is free for it. All machines are asked before one is told.
+    pub fn try_admit(&self, call: impl Into<Call>) -> Result<Permit, Refusal> {
+        let Call { pass, tokens, at: now } = call.into();
+        self.step(|machines| {
+            machines.breaker.elapse(now);
             let rest = machines.rest.left(now);
             if !rest.is_zero() {
                 return Err(Refusal::Resting(rest));
@@ -170,73 +174,74 @@ impl Guard {
             if let Some(refusal) = machines.breaker.refusal(pass, now) {
                 return Err(refusal);
             }
-            let slot = self.0.slots.try_take().ok_or(Refusal::Full)?;
-            if let Some(rate) = &self.0.rate {
-                rate.check(now).map_err(Refusal::RateLimited)?;
+            if self.slots().free() == 0 {
+                return Err(Refusal::Full);
             }
-            let call = machines.breaker.admit(pass, now)?;
-            Ok(Permit::new(self.clone(), call, slot, now))
+            let limited = self.rate_limited(tokens.total(), now);
+            if !limited.is_zero() {
+                return Err(Refusal::RateLimited(limited));
+            }
+            self.0.room.enter();
+            let (call, spending) = (machines.breaker.enter(pass), self.spend(tokens, now));
+            Ok(Permit::new(self.clone(), call, spending, now))
         })
     }
 
     /// Closes the breaker, whatever it is: an operator's wish. Calls that are on their way count no more.
     pub fn reset(&self) {
-        self.step(|machines, now| machines.breaker.reset(now));
+        let now = Instant::now();
+        self.step(|machines| machines.breaker.reset(now));
     }
 
     /// Opens the breaker for just this long, whatever it is: an operator's wish.
     pub fn force_open(&self, held: Duration) {
-        self.step(|machines, now| machines.breaker.force_open(now, held));
+        let now = Instant::now();
+        self.step(|machines| machines.breaker.force_open(now, held));
     }
 
-    fn rate_limited(&self, now: Instant) -> Duration {
-        self.0.rate.as_ref().map_or(Duration::ZERO, |rate| rate.wait(now))
+    /// How long our own limits let no call through that costs as many tokens. Looking changes nothing.
+    pub fn rate_limited(&self, tokens: u64, now: Instant) -> Duration {
+        let wait =
+            |limit: &Option<RateLimit>, cost| limit.as_ref().map_or(Duration::ZERO, |limit| limit.wait(cost, now));
+        wait(&self.0.rate, 1).max(wait(&self.0.tokens, tokens))
     }
 
-    /// Calls that our own limit lets through now.
+    /// Counts a call that has come through. Whoever holds the lock finds the limits as he has seen them.
+    fn spend(&self, tokens: Estimate, now: Instant) -> Option<Spending> {
+        if let Some(rate) = &self.0.rate {
+            let _passes = rate.check(now);
+        }
+        let taken = self.0.tokens.as_ref()?.take(tokens.total(), now).ok()?;
+        Some(Spending::new(taken, tokens))
+    }
+
+    /// Calls that our own limits let through now. Where there are tokens, nobody knows for how many.
     fn rate_left(&self, now: Instant) -> usize {
-        self.0.rate.as_ref().map_or(usize::MAX, |rate| rate.left(now))
+        match self.rate_limited(1, now).is_zero() {
+            true => self.0.rate.as_ref().map_or(usize::MAX, |rate| rate.left(now)),
+            false => 0,
+        }
     }
 
-    /// Tells the adaptive limit of a call, if there is one, and obeys it.
-    fn adapt(&self, machines: &mut Machines, tell: impl FnOnce(&mut Adaptive)) {
+    /// Tells the adaptive limit of a call and of how many are running, if there is one, and obeys it.
+    fn adapt(&self, machines: &mut Machines, tell: impl FnOnce(&mut Adaptive, usize)) {
         if let Some(adaptive) = &mut machines.adaptive {
-            let before = adaptive.limit();
-            tell(adaptive);
-            if adaptive.limit() != before {
-                self.0.slots.resize(adaptive.limit());
-            }
+            tell(adaptive, self.slots().taken());
+            self.0.room.resize(adaptive.limit());
         }
     }
 
-    /// Lets the machines do a step, and notes the changes that it and the clock have brought.
-    fn step<T>(&self, step: impl FnOnce(&mut Machines, Instant) -> T) -> T {
-        let (mut machines, now) = (self.0.machines.lock(), Instant::now());
-        self.observe(&mut machines, now);
-        let result = step(&mut machines, now);
-        self.observe(&mut machines, now);
+    /// Lets the machines do a step, and counts the changes that it has brought.
+    fn step<T>(&self, step: impl FnOnce(&mut Machines) -> T) -> T {
+        let mut machines = self.0.machines.lock();
+        let seen = machines.breaker.history().all();
+        let result = step(&mut machines);
+        let history = machines.breaker.history();
+        if history.all() != seen {
+            let changes = history.since(seen);
+            changes.for_each(|change| self.0.metrics.changed(change.cause));
+        }
         result
-    }
-
-    fn observe(&self, machines: &mut Machines, now: Instant) {
-        let seen = (machines.breaker.state(now), machines.breaker.last_cause(now));
-        if seen != machines.seen {
-            self.note(machines, seen, now);
-        }
-    }
-
-    fn note(&self, machines: &mut Machines, seen: (State, Option<Cause>), now: Instant) {
-        let (from, _) = std::mem::replace(&mut machines.seen, seen);
-        if let (to, Some(cause)) = seen {
-            let change = Change {
-                at: now,
-                from,
-                to,
-                cause,
-            };
-            machines.history.push(change);
-            self.0.metrics.changed(cause);
-        }
     }
 }
 

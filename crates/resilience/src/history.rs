@@ -22,22 +22,38 @@ pub struct Change {
 
 /// The last hundred changes of a breaker.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct History(VecDeque<Change>);
+pub(crate) struct History {
+    kept: VecDeque<Change>,
+    /// How many there were.
+    all: u64,
+}
 
 // === impl History ===
 
 impl History {
     /// Keeps a change, and forgets the oldest where there are too many.
     pub(crate) fn push(&mut self, change: Change) {
-        if self.0.len() >= KEPT {
-            self.0.pop_front();
+        if self.kept.len() >= KEPT {
+            self.kept.pop_front();
         }
-        self.0.push_back(change);
+        self.kept.push_back(change);
+        self.all = self.all.saturating_add(1);
+    }
+
+    /// How many changes there were, those among them that are forgotten.
+    pub(crate) fn all(&self) -> u64 {
+        self.all
+    }
+
+    /// The changes after the first `seen`, as far as they are kept; the newest first.
+    pub(crate) fn since(&self, seen: u64) -> impl Iterator<Item = &Change> {
+        let new = usize::try_from(self.all.saturating_sub(seen)).unwrap_or(usize::MAX);
+        self.kept.iter().rev().take(new)
     }
 
     /// The changes, oldest first.
-    pub(crate) fn changes(&self) -> impl ExactSizeIterator<Item = &Change> {
-        self.0.iter()
+    pub(crate) fn changes(&self) -> impl ExactSizeIterator<Item = &Change> + DoubleEndedIterator {
+        self.kept.iter()
     }
 }
 

@@ -1,16 +1,17 @@
 //! What breakers and slots show, by worker.
 
-use crate::{Cause, Guard};
+use crate::{Cause, Guard, Thresholds};
 use parking_lot::Mutex;
 use prometheus::{
-    IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
 use std::{fmt, sync::Arc};
+use tokio::time::Instant;
 
-/// `orchestrator_breaker_state`, `orchestrator_breaker_transitions_total`, `orchestrator_worker_in_flight` and
-/// `orchestrator_worker_free_slots`.
+/// `orchestrator_breaker_state`, `orchestrator_breaker_transitions_total`, `orchestrator_breaker_threshold_ratio`,
+/// `orchestrator_breaker_threshold_seconds`, `orchestrator_worker_in_flight` and `orchestrator_worker_free_slots`.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     transitions: IntCounterVec,
@@ -29,6 +30,8 @@ struct Live {
     state: IntGaugeVec,
     in_flight: IntGaugeVec,
     free: IntGaugeVec,
+    ratio: GaugeVec,
+    seconds: GaugeVec,
     guards: Arc<Mutex<Vec<Guard>>>,
 }
 
@@ -50,12 +53,22 @@ impl Metrics {
             "orchestrator_worker_free_slots",
             "Calls that a worker could take beside those that it is answering",
         );
+        let ratio = Opts::new(
+            "orchestrator_breaker_threshold_ratio",
+            "The share of a worker's last calls that opens its breaker, fixed and in force; 0: none does",
+        );
+        let seconds = Opts::new(
+            "orchestrator_breaker_threshold_seconds",
+            "The 95th percentile to the first token that opens a worker's breaker, fixed and in force; 0: none does",
+        );
         let metrics = Metrics {
             transitions: IntCounterVec::new(transitions, &["worker", "to", "cause"])?,
             live: Live {
                 state: IntGaugeVec::new(state, &["worker"])?,
                 in_flight: IntGaugeVec::new(in_flight, &["worker"])?,
                 free: IntGaugeVec::new(free, &["worker"])?,
+                ratio: GaugeVec::new(ratio, &["worker", "rate", "kind"])?,
+                seconds: GaugeVec::new(seconds, &["worker", "kind"])?,
                 guards: Arc::default(),
             },
         };
@@ -98,20 +111,31 @@ impl Collector for Live {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        let now = Instant::now();
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         for guard in self.guards.lock().iter() {
             let (label, slots) = ([guard.worker()], guard.slots());
             self.state.with_label_values(&label).set(guard.state().as_gauge());
             self.in_flight.with_label_values(&label).set(count(slots.taken()));
             self.free.with_label_values(&label).set(count(slots.free()));
+            self.show("fixed", guard, &Thresholds::fixed(guard.config()));
+            self.show("in_force", guard, &guard.thresholds(now));
         }
         self.families().into_iter().flat_map(Collector::collect).collect()
     }
 }
 
 impl Live {
-    fn families(&self) -> [&IntGaugeVec; 3] {
-        [&self.state, &self.in_flight, &self.free]
+    fn show(&self, kind: &str, guard: &Guard, thresholds: &Thresholds) {
+        let ratio = |rate, value| self.ratio.with_label_values(&[guard.worker(), rate, kind]).set(value);
+        ratio("failure", thresholds.failure_rate);
+        ratio("rate_limit", thresholds.rate_limit_rate);
+        let seconds = thresholds.latency_p95.as_secs_f64();
+        self.seconds.with_label_values(&[guard.worker(), kind]).set(seconds);
+    }
+
+    fn families(&self) -> [&dyn Collector; 5] {
+        [&self.state, &self.in_flight, &self.free, &self.ratio, &self.seconds]
     }
 }
 

@@ -1,6 +1,19 @@
 //! How a call asks to be let through, and why it is not.
 
+use crate::Estimate;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// A call that asks to be let through.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// How it passes the breaker.
+    pub pass: Pass,
+    /// What it is expected to cost, where that is known.
+    pub tokens: Estimate,
+    /// When it comes.
+    pub at: Instant,
+}
 
 /// How a call passes its worker's breaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,8 +36,21 @@ pub enum Refusal {
     NoProbePlace,
     /// It asked for a rest, of which this is left.
     Resting(Duration),
-    /// Our own limit of its calls a minute is reached, until then.
+    /// Our own limit of its calls or tokens a minute is reached, until then.
     RateLimited(Duration),
     /// All its slots are taken.
     Full,
+}
+
+// === impl Call ===
+
+impl From<Pass> for Call {
+    /// One that comes now; nobody knows what it will cost.
+    fn from(pass: Pass) -> Self {
+        Call {
+            pass,
+            tokens: Estimate::default(),
+            at: Instant::now(),
+        }
+    }
 }

@@ -16,8 +16,6 @@ pub(crate) struct Window {
     counts: Counts,
     calls: usize,
     age: Duration,
-    /// A first token that takes this long is slow; none when nobody asks.
-    slow_from: Option<Duration>,
 }
 
 /// What is in a window, by kind.
@@ -35,10 +33,15 @@ pub(crate) struct Counts {
     pub(crate) slow: u32,
 }
 
+/// A call in a window.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    at: Instant,
-    counts: Counts,
+pub(crate) struct Entry {
+    /// When it ended.
+    pub(crate) at: Instant,
+    /// What it came to.
+    pub(crate) counts: Counts,
+    /// How long it waited for its first token, where that is asked.
+    pub(crate) wait: Option<Duration>,
 }
 
 // === impl Window ===
@@ -51,25 +54,39 @@ impl Window {
             counts: Counts::default(),
             calls: usize::try_from(config.window_calls).unwrap_or(usize::MAX).max(1),
             age: Duration::from_secs(config.window_s),
-            slow_from: Some(Duration::from_millis(config.latency_p95_ms)).filter(|limit| !limit.is_zero()),
         }
     }
 
-    /// A call has ended. `first_token` is how long it waited for the first token, where that is known.
-    pub(crate) fn push(&mut self, outcome: Outcome, first_token: Option<Duration>, now: Instant) {
-        let counts = Counts::of(outcome, self.slow_from.zip(first_token));
-        if counts == Counts::default() {
-            return;
-        }
+    /// A call has ended: how, and how long it waited for its first token beside the time from which on that is slow, where
+    /// both are known. Those that leave for it are told to `leave`.
+    pub(crate) fn push(
+        &mut self,
+        outcome: Outcome,
+        slow_from_and_wait: Option<(Duration, Duration)>,
+        now: Instant,
+        mut leave: impl FnMut(&Entry),
+    ) {
+        let counts = Counts::of(outcome, slow_from_and_wait);
+        let says_nothing = counts == Counts::default();
+        let most = self.calls.saturating_sub(usize::from(!says_nothing));
         let oldest = self.oldest(now);
         while let Some(entry) = self.entries.front()
-            && (Some(entry.at) < oldest || self.entries.len() >= self.calls)
+            && (self.entries.len() > most || Some(entry.at) < oldest)
         {
+            leave(entry);
             self.counts = self.counts.without(entry.counts);
             self.entries.pop_front();
         }
-        self.entries.push_back(Entry { at: now, counts });
-        self.counts = self.counts.with(counts);
+        if !says_nothing {
+            let wait = slow_from_and_wait.map(|(_, wait)| wait);
+            self.entries.push_back(Entry { at: now, counts, wait });
+            self.counts = self.counts.with(counts);
+        }
+    }
+
+    /// What was in the window just after the last push.
+    pub(crate) fn pushed(&self) -> Counts {
+        self.counts
     }
 
     /// What is in the window now. Looking changes nothing.
@@ -120,7 +137,7 @@ impl Counts {
         self.slow > self.timed / 20
     }
 
-    fn of(outcome: Outcome, limit_and_wait: Option<(Duration, Duration)>) -> Self {
+    fn of(outcome: Outcome, slow_from_and_wait: Option<(Duration, Duration)>) -> Self {
         let mut counts = Counts::default();
         match outcome {
             Outcome::Success => counts.successes = 1,
@@ -128,9 +145,9 @@ impl Counts {
             Outcome::RateLimited => counts.limited = 1,
             Outcome::GivenUp | Outcome::Neutral => {}
         }
-        if let Some((limit, wait)) = limit_and_wait {
+        if let Some((slow_from, wait)) = slow_from_and_wait {
             counts.timed = 1;
-            counts.slow = u32::from(wait >= limit);
+            counts.slow = u32::from(wait >= slow_from);
         }
         counts
     }
@@ -155,7 +172,7 @@ impl Counts {
 }
 
 fn rate(part: u32, whole: u32) -> f64 {
-    match whole {
+    match part {
         0 => 0.0,
         _ => f64::from(part) / f64::from(whole),
     }

@@ -105,3 +105,41 @@ async fn a_refusal_says_when_to_come_back() {
     let probe = guard.try_admit(Pass::Usual);
     assert!(probe.is_ok(), "who comes when it was told is let in");
 }
+
+#[tokio::test(start_paused = true)]
+async fn thresholds_that_follow_the_worker_are_shown_beside_the_fixed_ones() {
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).unwrap();
+    let config = Config {
+        latency_p95_ms: 800,
+        adaptive_thresholds: true,
+        ..Config::default()
+    };
+    let guard = Guard::new("w".into(), config, 2, StdRng::seed_from_u64(1), &metrics);
+    for _ in 0..1_000 {
+        let mut permit = guard.try_admit(Pass::Usual).unwrap();
+        tokio::time::advance(Duration::from_millis(100)).await;
+        permit.first_token();
+    }
+    let page = shown(&registry);
+    let value = |start: &str| {
+        let line = page.lines().find(|line| line.starts_with(start)).expect(start);
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    let ratio = |kind| {
+        value(&format!(
+            r#"orchestrator_breaker_threshold_ratio{{kind="{kind}",rate="failure",worker="w"}}"#
+        ))
+    };
+    let seconds = |kind| {
+        value(&format!(
+            r#"orchestrator_breaker_threshold_seconds{{kind="{kind}",worker="w"}}"#
+        ))
+    };
+    assert_eq!((ratio("fixed"), seconds("fixed")), (0.5, 0.8));
+    let (share, time) = (ratio("in_force"), seconds("in_force"));
+    assert!(
+        (0.25..0.28).contains(&share) && (0.4..0.46).contains(&time),
+        "{share} {time}"
+    );
+}

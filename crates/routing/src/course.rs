@@ -7,7 +7,7 @@
 mod attempt;
 mod refusal;
 
-use crate::{Ask, Candidate, First, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
+use crate::{Ask, Candidate, First, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router, view::Asked};
 use attempt::Place;
 use orchestrator_core::{Admitted, Blame, Code, Cx, Failure, LOOK_AGAIN, Prompt, Reply, Retry, Tier};
 use orchestrator_resilience::{Attempts, Pause};
@@ -27,6 +27,8 @@ pub(crate) struct Course<'a> {
     admitted: Option<&'a dyn Admitted>,
     /// What the request asks of each plan.
     ask: Ask,
+    /// What a call asks of a worker.
+    asked: Asked,
     began: Instant,
     /// How long it has waited for a slot.
     waited: Duration,
@@ -73,6 +75,7 @@ impl<'a> Course<'a> {
             prompt,
             admitted,
             ask: route.ask(&prompt.request),
+            asked: Asked::from(&*prompt.request),
             began: Instant::now(),
             waited: Duration::ZERO,
             attempts: Attempts::new(route.resilience()),
@@ -234,17 +237,18 @@ impl<'a> Course<'a> {
 
     /// Calls one worker. `None` when the next may be called: it let no call through, or its failure may be another's success.
     async fn call(&mut self, candidate: Candidate, has_more: bool) -> Result<Option<Reply>, Failure> {
+        let now = Instant::now();
         // Before the place: a call that is not made spends nothing of what the worker may be asked in a minute.
         if let Some(last) = &self.last
-            && self.route.retries_left(Instant::now()) == 0
+            && self.route.retries_left(now) == 0
         {
             return Err(self.budget_spent(last));
         }
-        let Some(place) = Place::take(self.router, self.route, candidate, self.prompt.request.stream) else {
+        let Some(place) = Place::take(self.router, self.route, candidate, self.asked, now) else {
             return Ok(None);
         };
         if let Some(last) = &self.last {
-            if !self.route.may_retry(Instant::now()) {
+            if !self.route.may_retry(now) {
                 place.unused();
                 return Err(self.budget_spent(last));
             }

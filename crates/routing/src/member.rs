@@ -1,8 +1,8 @@
 //! A worker as routes see it: what stands around its calls. All routes and cores share it.
 
-use crate::{Health, Latency, Probing, View, stable_hash};
+use crate::{Health, Latency, Probing, View, stable_hash, view::Asked};
 use orchestrator_core::{Code, Failure};
-use orchestrator_resilience::{self as resilience, Cause, Guard, Outcome, Pass, Permit, Refusal, Slot, Slots, State};
+use orchestrator_resilience::{self as resilience, Call, Cause, Guard, Outcome, Permit, Refusal, Slot, Slots, State};
 use parking_lot::Mutex;
 use std::{
     fmt,
@@ -114,8 +114,8 @@ impl Member {
     }
 
     /// What a plan needs to know of it; `worker` is its place among all, `weight` its weight in the route.
-    pub(crate) fn view(&self, (worker, weight): (usize, u32), is_stream: bool, now: Instant) -> View {
-        let guard = self.guard.view(now);
+    pub(crate) fn view(&self, (worker, weight): (usize, u32), asked: impl Into<Asked>, now: Instant) -> View {
+        let (Asked { is_stream, tokens }, guard) = (asked.into(), self.guard.view(now));
         let latency = *self.latency(is_stream).lock();
         View {
             worker,
@@ -126,7 +126,7 @@ impl Member {
             badness: guard.failure_rate,
             due: guard.due,
             rest: guard.rest,
-            rate_limited: guard.rate_limited,
+            rate_limited: self.guard.rate_limited(tokens.total(), now),
             running: guard.running,
             free: self.free(&guard),
             warmth: guard.warmth,
@@ -139,12 +139,12 @@ impl Member {
     }
 
     /// Takes what a call needs, or says why it may not be made.
-    pub(crate) fn enter(&self, pass: Pass) -> Result<Held, Refusal> {
+    pub(crate) fn enter(&self, call: impl Into<Call>) -> Result<Held, Refusal> {
         let pool = match &self.pool {
             Some(pool) => Some(pool.try_take().ok_or(Refusal::Full)?),
             None => None,
         };
-        let permit = self.guard.try_admit(pass)?;
+        let permit = self.guard.try_admit(call)?;
         Ok(Held { permit, _pool: pool })
     }
 
@@ -159,13 +159,13 @@ impl Member {
     }
 
     /// A call came to its first token.
-    pub(crate) fn served(&self) {
-        self.health.lock().served(Instant::now());
+    pub(crate) fn served(&self, now: Instant) {
+        self.health.lock().served(now);
     }
 
     /// The call came to its first token after `took`.
-    pub(crate) fn answered(&self, is_stream: bool, took: Duration) {
-        self.latency(is_stream).lock().observe(took, Instant::now());
+    pub(crate) fn answered(&self, is_stream: bool, took: Duration, now: Instant) {
+        self.latency(is_stream).lock().observe(took, now);
     }
 
     /// Nobody waits for the call any more, which came to nothing in `waited`.
@@ -174,8 +174,7 @@ impl Member {
     }
 
     /// The call failed after `took`. That it failed fast does not speak for the worker.
-    pub(crate) fn failed(&self, is_stream: bool, failure: &Failure, took: Duration) {
-        let now = Instant::now();
+    pub(crate) fn failed(&self, is_stream: bool, failure: &Failure, took: Duration, now: Instant) {
         let mut latency = self.latency(is_stream).lock();
         match Outcome::from(failure) {
             Outcome::Failure | Outcome::RateLimited => latency.penalize(now),

@@ -12,7 +12,7 @@ use crate::{
     plan::first::Front,
     settings::{InForce, Settings},
     stable_hash,
-    view::of_tier,
+    view::{Asked, of_tier},
 };
 use orchestrator_core::{Request, Tier};
 use orchestrator_resilience::{Config, RetryBudget, Slots};
@@ -199,7 +199,7 @@ impl Route {
         let tier = ask.in_order(Tier::ALL).into_iter().find(has_workers)?;
         let front = Front {
             tier,
-            workers: self.seats_of(tier, &settings, request.stream, now),
+            workers: self.seats_of(tier, &settings, request.into(), now),
             is_only: self.members.len() == 1,
         };
         front.first(settings.config.balance, &ask)
@@ -208,7 +208,7 @@ impl Route {
     /// The plan of a request that asks this, at this moment. Looking changes nothing.
     pub(crate) fn plan(&self, ask: Ask, request: &Request, now: Instant) -> Plan {
         let settings = self.settings.load();
-        let views = Tier::ALL.map(|tier| self.seats_of(tier, &settings, request.stream, now).views());
+        let views = Tier::ALL.map(|tier| self.seats_of(tier, &settings, request.into(), now).views());
         let ask = self.ask_now(ask, &settings, request, now);
         plan(views.each_ref().map(Vec::as_slice), settings.config.balance, &ask)
     }
@@ -232,11 +232,11 @@ impl Route {
         }
     }
 
-    fn seats_of<'a>(&'a self, tier: Tier, settings: &'a Settings, is_stream: bool, now: Instant) -> Seats<'a> {
+    fn seats_of<'a>(&'a self, tier: Tier, settings: &'a Settings, asked: Asked, now: Instant) -> Seats<'a> {
         Seats {
             seats: of_tier::<Vec<Seat>>(&self.tiers, tier),
             weights: of_tier(&settings.weights, tier),
-            is_stream,
+            asked,
             now,
         }
     }

@@ -1,8 +1,8 @@
 //! What a plan is made from: what is known of each worker, and what the request asks. Plain values, taken once, so that a
 //! plan can be told and made again.
 
-use orchestrator_core::Tier;
-use orchestrator_resilience::State;
+use orchestrator_core::{Request, Tier};
+use orchestrator_resilience::{Estimate, State};
 use std::time::Duration;
 
 /// What is known of one worker in one tier at the moment of the plan.
@@ -24,7 +24,7 @@ pub struct View {
     pub due: Duration,
     /// How long it still rests after a 429.
     pub rest: Duration,
-    /// Until our own limit of its calls a minute lets another through.
+    /// Until our own limits of its calls and tokens a minute let this one through.
     pub rate_limited: Duration,
     /// Calls that it is answering.
     pub running: usize,
@@ -44,6 +44,13 @@ pub struct View {
     pub last_latency: Option<Duration>,
     /// Calls of this kind that it has got and that have not come to their first token, or their whole answer.
     pub unheard: usize,
+}
+
+/// What a view depends on of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) is_stream: bool,
+    pub(crate) tokens: Estimate,
 }
 
 /// What a plan needs to know of the request and of its route.
@@ -78,6 +85,25 @@ impl View {
     /// What the worker is given of a tier's calls: its weight, as far as it is warm; never nothing.
     pub(crate) fn share(&self) -> f64 {
         f64::from(self.weight.max(1)) * self.warmth.clamp(0.01, 1.0)
+    }
+}
+
+// === impl Asked ===
+
+impl From<&Request> for Asked {
+    fn from(request: &Request) -> Self {
+        Asked {
+            is_stream: request.stream,
+            tokens: Estimate::of(request),
+        }
+    }
+}
+
+impl From<bool> for Asked {
+    /// The smallest request, for a stream or not.
+    fn from(is_stream: bool) -> Self {
+        let tokens = Estimate { prompt: 1, answer: 0 };
+        Asked { is_stream, tokens }
     }
 }
 

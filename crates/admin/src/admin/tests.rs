@@ -30,9 +30,22 @@ async fn a_breaker_that_failures_have_opened_says_so_and_for_how_long() {
           "failure_rate": 1.0,
           "warmth": 1.0,
           "resting_ms": 0,
+          "rate_limited_ms": 0,
           "running": 0,
           "free": 2,
-          "max_concurrent": 2
+          "max_concurrent": 2,
+          "thresholds": {
+            "fixed": {
+              "failure_rate": 0.5,
+              "rate_limit_rate": 0.0,
+              "latency_p95_ms": 0
+            },
+            "in_force": {
+              "failure_rate": 0.5,
+              "rate_limit_rate": 0.0,
+              "latency_p95_ms": 0
+            }
+          }
         }"#]]
     .assert_eq(&one.replace(&due.to_string(), "DUE"));
 }
@@ -119,9 +132,22 @@ async fn a_breaker_is_held_open_as_long_as_the_operator_says_and_no_other_is() {
           "failure_rate": 0.0,
           "warmth": 1.0,
           "resting_ms": 0,
+          "rate_limited_ms": 0,
           "running": 0,
           "free": 2,
-          "max_concurrent": 2
+          "max_concurrent": 2,
+          "thresholds": {
+            "fixed": {
+              "failure_rate": 0.5,
+              "rate_limit_rate": 0.0,
+              "latency_p95_ms": 0
+            },
+            "in_force": {
+              "failure_rate": 0.5,
+              "rate_limit_rate": 0.0,
+              "latency_p95_ms": 0
+            }
+          }
         }"#]]
     .assert_eq(&bench.post("local/force-open", r#"{"for_s":90}"#));
     advance(ms(89_999)).await;

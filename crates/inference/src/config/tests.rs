@@ -13,6 +13,7 @@ fn general() -> orchestrator_resilience::Config {
         window_calls: 6,
         window_s: 7,
         min_calls: 8,
+        adaptive_thresholds: false,
         circuit_breaker_timeout_s: 9,
         half_open_probes: 10,
         close_after: 11,
@@ -20,6 +21,8 @@ fn general() -> orchestrator_resilience::Config {
         slow_start_s: 13,
         requests_per_minute: 14,
         requests_burst: 15,
+        tokens_per_minute: 16,
+        tokens_burst: 17,
         adaptive_concurrency: false,
     }
 }

@@ -2,8 +2,9 @@ mod model;
 mod passes;
 mod rates;
 mod streams;
+mod thresholds;
 
-use super::*;
+use super::{tally::SILENT_CALLS, *};
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -61,7 +62,9 @@ impl World {
     }
 
     fn last(&self) -> Option<Cause> {
-        self.breaker.last_cause(self.now)
+        let mut stepped = self.breaker.clone();
+        stepped.elapse(self.now);
+        stepped.history().changes().last().map(|change| change.cause)
     }
 
     fn admit(&mut self) -> Result<Admission, Refusal> {

@@ -4,6 +4,7 @@
 //! Nothing here waits for the clock: a breaker that has just opened is half-open once an early probe was served.
 
 use super::*;
+use crate::Pass;
 use loom::thread::{self, JoinHandle};
 use orchestrator_core::{Code, Failure};
 use prometheus::Registry;

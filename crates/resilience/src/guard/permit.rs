@@ -1,10 +1,10 @@
 //! The permit of one call. It rides inside the reply that it pays for and settles itself: at the first token a probe gives
 //! its place back; when the stream breaks later it reports a failure; dropped after a first token it was a success, dropped
-//! before it nobody has waited for it.
+//! before it nobody has waited for it. What the call has cost in tokens is settled when it is dropped.
 
 use super::{Guard, Machines};
-use crate::{Config, Outcome, Slot, breaker::Admission};
-use orchestrator_core::{Code, Failure};
+use crate::{Admission, Outcome, tokens::Spending};
+use orchestrator_core::{Chunk, Code, Failure};
 use std::{fmt, time::Duration};
 use tokio::time::Instant;
 
@@ -12,7 +12,8 @@ use tokio::time::Instant;
 pub struct Permit {
     guard: Guard,
     progress: Progress,
-    _slot: Slot,
+    /// Where its worker's tokens are limited.
+    spending: Option<Spending>,
 }
 
 /// How far a call has come.
@@ -31,7 +32,7 @@ struct Progress {
 // === impl Permit ===
 
 impl Permit {
-    pub(super) fn new(guard: Guard, call: Admission, slot: Slot, now: Instant) -> Self {
+    pub(super) fn new(guard: Guard, call: Admission, spending: Option<Spending>, now: Instant) -> Self {
         let progress = Progress {
             call: Some(call),
             began: now,
@@ -42,7 +43,7 @@ impl Permit {
         Permit {
             guard,
             progress,
-            _slot: slot,
+            spending,
         }
     }
 
@@ -51,23 +52,37 @@ impl Permit {
         self.progress.is_whole = true;
     }
 
-    /// The call has reached its first token, or the end of its whole answer.
+    /// The worker has answered this, of which it is heard what the call costs.
+    pub fn hear(&mut self, chunks: &[Chunk]) {
+        if let Some(spending) = &mut self.spending {
+            spending.hear(chunks);
+        }
+    }
+
+    /// The call has reached its first token, or the end of its whole answer, just now.
     pub fn first_token(&mut self) {
+        self.first_token_at(Instant::now());
+    }
+
+    /// The call has reached its first token, or the end of its whole answer, at `now`.
+    pub fn first_token_at(&mut self, now: Instant) {
         let Permit { guard, progress, .. } = self;
         let (Some(call), None) = (&mut progress.call, progress.first_token) else {
             return;
         };
-        // Of calls that begin together the first does not see the others.
-        let in_flight = progress.in_flight.max(guard.slots().taken());
-        let (began, is_whole) = (progress.began, progress.is_whole);
-        guard.step(|machines, now| {
-            let waited = now.saturating_duration_since(began);
-            progress.first_token = Some(waited);
+        let began = progress.began;
+        let waited = now.saturating_duration_since(began);
+        progress.first_token = Some(waited);
+        guard.step(|machines| {
             machines.rest.reset();
             machines.breaker.first_token(call, now);
-            guard.adapt(machines, |adaptive| match is_whole {
-                true => adaptive.answered((began, in_flight), now),
-                false => adaptive.heard((began, in_flight), waited, now),
+            guard.adapt(machines, |adaptive, running| {
+                // Of calls that begin together the first does not see the others.
+                let in_flight = progress.in_flight.max(running);
+                match progress.is_whole {
+                    true => adaptive.answered((began, in_flight), now),
+                    false => adaptive.heard((began, in_flight), waited, now),
+                }
             });
         });
     }
@@ -76,14 +91,17 @@ impl Permit {
     /// long the worker rests, also where the worker did not.
     pub fn failed(&mut self, failure: Failure) -> Failure {
         let Permit { guard, progress, .. } = self;
-        let outcome = Outcome::from(&failure);
+        let (outcome, now) = (Outcome::from(&failure), Instant::now());
         let is_late = matches!(failure.code(), Code::FirstTokenTimeout | Code::DeadlineExceeded);
         let is_limited = outcome == Outcome::RateLimited;
-        guard.step(|machines, now| {
+        if progress.first_token.is_none() && outcome != Outcome::GivenUp && !is_late {
+            self.spending.iter_mut().for_each(Spending::cost_nothing);
+        }
+        guard.step(|machines| {
             if progress.call.is_some() && (is_limited || is_late && progress.first_token.is_none()) {
-                guard.adapt(machines, |adaptive| adaptive.overloaded(progress.began, now));
+                guard.adapt(machines, |adaptive, _| adaptive.overloaded(progress.began, now));
             }
-            progress.settle(outcome, guard.config(), machines, now);
+            progress.settle(outcome, machines, now);
             if !is_limited {
                 return failure;
             }
@@ -94,17 +112,27 @@ impl Permit {
 
     /// The call is not made after all, which says nothing of the worker.
     pub fn unused(mut self) {
-        let Permit { guard, progress, .. } = &mut self;
-        guard.step(|machines, now| progress.settle(Outcome::Neutral, guard.config(), machines, now));
+        self.spending.iter_mut().for_each(Spending::cost_nothing);
+        let (Permit { guard, progress, .. }, now) = (&mut self, Instant::now());
+        guard.step(|machines| progress.settle(Outcome::Neutral, machines, now));
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let Permit { guard, progress, .. } = self;
-        if progress.call.is_some() {
-            guard.step(|machines, now| progress.settle(Outcome::GivenUp, guard.config(), machines, now));
+        let spending = self.spending.take().zip(guard.0.tokens.as_ref());
+        if progress.call.is_none() && spending.is_none() {
+            return guard.step(|_| guard.0.room.leave());
         }
+        let now = Instant::now();
+        guard.step(|machines| {
+            guard.0.room.leave();
+            if let Some((spending, limit)) = spending {
+                spending.settle(limit, now);
+            }
+            progress.settle(Outcome::GivenUp, machines, now);
+        });
     }
 }
 
@@ -121,7 +149,7 @@ impl fmt::Debug for Permit {
 
 impl Progress {
     /// Reports the call's end, once.
-    fn settle(&mut self, outcome: Outcome, config: &Config, machines: &mut Machines, now: Instant) {
+    fn settle(&mut self, outcome: Outcome, machines: &mut Machines, now: Instant) {
         let Some(call) = self.call.take() else { return };
         let outcome = match outcome {
             // Whoever left after the first token was served.
@@ -132,7 +160,7 @@ impl Progress {
             let in_vain = matches!(outcome, Outcome::Failure | Outcome::GivenUp);
             // A wait without a first token is a lower bound, which says something only where it is too long already.
             let waited = in_vain.then(|| now.saturating_duration_since(self.began))?;
-            (waited >= Duration::from_millis(config.latency_p95_ms)).then_some(waited)
+            (waited >= machines.breaker.thresholds(now).latency_p95).then_some(waited)
         });
         let wait = wait.filter(|_| !self.is_whole);
         machines.breaker.end(call, (outcome, wait), now, &mut machines.rng);

@@ -3,8 +3,10 @@ mod permits;
 mod silence;
 mod sizes;
 mod timelines;
+mod tokens;
 
 use super::*;
+use crate::Pass;
 use orchestrator_core::{Code, Failure};
 use prometheus::{Registry, proto::Metric};
 use rand::SeedableRng;

@@ -36,3 +36,19 @@ fn a_refused_racer_takes_nothing_from_those_who_come_later() {
         assert_eq!((limit.check(later).is_ok(), limit.check(later).is_ok()), (true, false));
     });
 }
+
+/// Whatever calls have taken and cost: of those that end at once none is forgotten.
+#[test]
+fn what_racers_settle_adds_up() {
+    loom::model(|| {
+        let (limit, now) = (Arc::new(RateLimit::per_minute(1, 9)), Instant::now());
+        let taken = [2, 3].map(|cost| limit.take(cost, now).unwrap());
+        let enders = taken.map(|taken| {
+            let limit = limit.clone();
+            thread::spawn(move || limit.settle(taken, 1, now))
+        });
+        drop(limit.take(4, now).unwrap());
+        enders.map(|ender| ender.join().unwrap());
+        assert_eq!(limit.left(now), 3);
+    });
+}

@@ -2,13 +2,36 @@ use super::*;
 use Outcome::{Failure, GivenUp, Neutral, RateLimited, Success};
 use proptest::prelude::*;
 
-fn window(calls: u32, seconds: u64, slow_ms: u64) -> Window {
-    Window::new(&Config {
+/// A window in which waits are slow from some time on, and what has left it.
+struct Seen {
+    window: Window,
+    slow_from: Option<Duration>,
+    left: Counts,
+}
+
+fn window(calls: u32, seconds: u64, slow_ms: u64) -> Seen {
+    let config = Config {
         window_calls: calls,
         window_s: seconds,
-        latency_p95_ms: slow_ms,
         ..Config::default()
-    })
+    };
+    Seen {
+        window: Window::new(&config),
+        slow_from: (slow_ms > 0).then(|| Duration::from_millis(slow_ms)),
+        left: Counts::default(),
+    }
+}
+
+impl Seen {
+    fn push(&mut self, outcome: Outcome, wait: Option<Duration>, now: Instant) {
+        let (left, wait) = (&mut self.left, self.slow_from.zip(wait));
+        self.window
+            .push(outcome, wait, now, |entry| *left = left.with(entry.counts));
+    }
+
+    fn counts(&self, now: Instant) -> Counts {
+        self.window.counts(now)
+    }
 }
 
 #[test]
@@ -66,7 +89,7 @@ fn an_outcome_is_forgotten_when_it_is_older_than_the_window_and_not_before() {
 fn a_window_that_is_cleared_is_as_new() {
     let (mut window, now) = (window(50, 60, 10), Instant::now());
     window.push(Failure, Some(Duration::from_secs(1)), now);
-    window.clear();
+    window.window.clear();
     assert_eq!(window.counts(now), Counts::default());
     window.push(Success, None, now);
     assert_eq!(window.counts(now).failure_rate(), 0.0);
@@ -110,6 +133,8 @@ proptest! {
             let count = |what: Outcome| last.iter().filter(|call| call.0 == what).count() as u32;
             let waits: Vec<u64> = last.iter().filter_map(|call| call.1).collect();
             let counts = window.counts(now);
+            prop_assert_eq!(window.window.pushed(), counts);
+            prop_assert_eq!(window.left.answered() + counts.answered(), all.iter().filter(|call| !matches!(call.0, GivenUp | Neutral)).count() as u32);
             prop_assert_eq!((counts.successes, counts.failures, counts.limited), (count(Success), count(Failure), count(RateLimited)));
             prop_assert_eq!(counts.timed as usize, waits.len());
             prop_assert_eq!(counts.p95_is_slow(), p95(waits).is_some_and(|wait| wait >= 100));

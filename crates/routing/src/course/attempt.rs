@@ -1,8 +1,9 @@
 //! One call at one worker, and what it holds of it until it is over.
 
-use crate::{Candidate, Member, load::Counted, member::Held, route::Route, router::Router};
+use crate::{Candidate, Member, load::Counted, member::Held, route::Route, router::Router, view::Asked};
 use futures_util::StreamExt;
 use orchestrator_core::{Chunk, Code, Cx, Failure, Model, Prompt, Reply};
+use orchestrator_resilience::Call;
 use std::{fmt, future::ready, sync::Arc, time::Duration};
 use tokio::{
     sync::Notify,
@@ -45,18 +46,29 @@ struct Waiting<'a> {
 impl Place {
     /// Takes a place, unless the tier is full or the worker refuses. Others may have seen the tier full because of a place
     /// that the worker refuses then, so they are told of it as of a call that is over.
-    pub(super) fn take(router: &Router, route: &Arc<Route>, candidate: Candidate, is_stream: bool) -> Option<Self> {
+    pub(super) fn take(
+        router: &Router,
+        route: &Arc<Route>,
+        candidate: Candidate,
+        Asked { is_stream, tokens }: Asked,
+        now: Instant,
+    ) -> Option<Self> {
         let member = route.member(candidate.worker)?.clone();
         let model = router.model(candidate.worker)?.clone();
         let entered = Entered {
             route: route.clone(),
             is_stream,
-            since: Instant::now(),
+            since: now,
             has_served: false,
             _calls: route.enter(candidate.tier, is_stream)?,
             _freed: Freed(route.freed.clone()),
         };
-        let mut held = member.enter(candidate.pass).ok()?;
+        let call = Call {
+            pass: candidate.pass,
+            tokens,
+            at: now,
+        };
+        let mut held = member.enter(call).ok()?;
         if !is_stream {
             held.permit.of_whole_answer();
         }
@@ -87,27 +99,35 @@ impl Place {
             Some(longest) => timeout(longest, call).await.unwrap_or_else(|_| Err(too_slow(longest))),
             None => call.await,
         };
-        let took = waiting.over();
+        let now = Instant::now();
+        let took = waiting.over(now);
         drop(waiting);
         match called {
             Ok(reply) => {
-                self.held.permit.first_token();
-                self.member.served();
-                self.member.answered(is_stream, took);
+                self.held.permit.first_token_at(now);
+                self.member.served(now);
+                self.member.answered(is_stream, took, now);
                 self.entered.has_served = true;
                 Ok(self.ride(reply))
             }
             Err(failure) => {
-                self.member.failed(is_stream, &failure, took);
+                self.member.failed(is_stream, &failure, took, now);
                 Err(self.held.permit.failed(failure))
             }
         }
     }
 
-    /// Puts the place into the reply's stream, which tells it of a failure and gives it back when it is dropped.
+    /// Puts the place into the reply's stream, which tells it what it hears and gives it back when it is dropped.
     fn ride(self, reply: Reply) -> Reply {
         let hear = |place: &mut Place, batch: Result<Vec<Chunk>, Failure>| {
-            let told = batch.map_err(|failure| place.held.permit.failed(failure));
+            let permit = &mut place.held.permit;
+            let told = match batch {
+                Ok(chunks) => {
+                    permit.hear(&chunks);
+                    Ok(chunks)
+                }
+                Err(failure) => Err(permit.failed(failure)),
+            };
             ready(Some(told))
         };
         Reply {
@@ -161,10 +181,10 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    /// The call came to something, after so long.
-    fn over(&mut self) -> Duration {
+    /// The call has come to something at `now`; says after how long.
+    fn over(&mut self, now: Instant) -> Duration {
         self.is_over = true;
-        self.since.elapsed()
+        now.saturating_duration_since(self.since)
     }
 }
 

@@ -9,6 +9,7 @@ mod logged;
 mod outage;
 mod rests;
 mod room;
+mod tokens;
 mod wishes;
 
 use super::*;

@@ -202,7 +202,7 @@ async fn health_is_shown_while_it_is_known() {
     assert_eq!(page(), "");
     bench.members[0].probed(true);
     bench.members[1].probed(false);
-    bench.members[2].served();
+    bench.members[2].served(Instant::now());
     let known = "orchestrator_worker_healthy{worker=\"a\"} 1\norchestrator_worker_healthy{worker=\"b\"} 0\n";
     assert_eq!(
         page(),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixtures::ms;
-use orchestrator_resilience::{Config, Metrics, State};
+use orchestrator_resilience::{Config, Metrics, Pass, State};
 use orchestrator_testkit::world;
 use prometheus::Registry;
 
@@ -116,8 +116,8 @@ async fn it_tells_of_a_rest_and_of_its_own_limit() {
 #[tokio::test(start_paused = true)]
 async fn streams_and_whole_answers_have_latencies_of_their_own() {
     let member = member(None, |_| {});
-    member.answered(true, ms(20));
-    member.answered(false, ms(900));
+    member.answered(true, ms(20), Instant::now());
+    member.answered(false, ms(900), Instant::now());
     let latency = |is_stream| member.view((0, 1), is_stream, Instant::now()).latency;
     assert_eq!((latency(true), latency(false)), (Some(ms(20)), Some(ms(900))));
 }
@@ -133,7 +133,7 @@ async fn a_failure_adds_a_second_unless_it_says_nothing_and_never_its_own_fast_t
         (Code::FirstTokenTimeout, Some(30_000)),
     ] {
         let member = member(None, |_| {});
-        member.failed(true, &failure(code), ms(30_000));
+        member.failed(true, &failure(code), ms(30_000), Instant::now());
         assert_eq!(view(&member).latency, expected.map(ms), "{code:?}");
     }
 }

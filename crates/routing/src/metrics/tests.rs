@@ -19,6 +19,12 @@ async fn a_route_shows_where_its_requests_went_and_why() {
     let running = bench.call(&prompt(false)).await.unwrap();
     expect![[r#"
         orchestrator_breaker_state{worker="a"} 2
+        orchestrator_breaker_threshold_ratio{kind="fixed",rate="failure",worker="a"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="fixed",rate="failure",worker="b"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="fixed",rate="failure",worker="c"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="in_force",rate="failure",worker="a"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="in_force",rate="failure",worker="b"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="in_force",rate="failure",worker="c"} 0.5
         orchestrator_breaker_transitions_total{cause="failures_in_row",to="open",worker="a"} 1
         orchestrator_retries_total{reason="upstream_error",worker="a"} 5
         orchestrator_retry_budget_left{route="r"} 35

@@ -46,9 +46,22 @@ async fn breakers_stand_in_the_order_of_their_names() {
             "failure_rate": 0.0,
             "warmth": 1.0,
             "resting_ms": 0,
+            "rate_limited_ms": 0,
             "running": 0,
             "free": 2,
-            "max_concurrent": 2
+            "max_concurrent": 2,
+            "thresholds": {
+              "fixed": {
+                "failure_rate": 0.5,
+                "rate_limit_rate": 0.0,
+                "latency_p95_ms": 0
+              },
+              "in_force": {
+                "failure_rate": 0.5,
+                "rate_limit_rate": 0.0,
+                "latency_p95_ms": 0
+              }
+            }
           }
         ]"#]]
     .assert_eq(&alone().get("circuit-breakers"));

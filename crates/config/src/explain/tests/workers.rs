@@ -63,7 +63,7 @@ fn resilience_is_told_for_all_and_where_a_worker_differs() {
             Breakers are off."#]],
     );
     part(
-        "[pipeline.resilience]\nrequests_per_minute = 600\nlatency_p95_ms = 900\nrate_limit_rate = 0.5\n",
+        "[pipeline.resilience]\nrequests_per_minute = 600\ntokens_per_minute = 90000\nlatency_p95_ms = 900\nrate_limit_rate = 0.5\nadaptive_thresholds = true\n",
         "resilience",
         &expect![[r#"
             A call that fails before its first token is made again at the next worker, 3 calls in all; at the same one after pauses of up to 100 ms that double up to 5000 ms.
@@ -71,9 +71,11 @@ fn resilience_is_told_for_all_and_where_a_worker_differs() {
             Of the last 50 calls of 60 s, if they are 10 or more, a share of 0.5 that failed opens it too.
             Of the last 50 calls of 60 s, if they are 10 or more, a share of 0.5 that was answered with 429 opens it too.
             Of the last 50 calls of 60 s, if they are 10 or more, a 95th percentile of 900 ms to the first token opens it too.
+            These follow what is usual of each worker: a share from half of it to half way to 1, a time from half of it to twice.
             It stays open for 60 s, each time longer, up to 300 s.
             Then 3 calls at once are let through, and 2 successes close it; its calls come back over 10 s.
-            A worker is sent at most 600 calls a minute, 10 of them at once."#]],
+            A worker is sent at most 600 calls a minute, 10 of them at once.
+            A worker is asked for at most 90000 tokens a minute, 10000 of them at once."#]],
     );
     part(
         "[pipeline.resilience]\nretry_attempts = 4\n",

@@ -21,7 +21,7 @@ async fn half_open(slots: usize, probes: u32) -> Guard {
 }
 
 /// The ways in which a call ends without a verdict on its worker.
-const WAYS: [&str; 6] = [
+pub(super) const WAYS: [&str; 6] = [
     "dropped",
     "panicked",
     "aborted",
@@ -31,7 +31,10 @@ const WAYS: [&str; 6] = [
 ];
 
 async fn end_call(guard: &Guard, way: &str) {
-    let mut permit = guard.try_admit(Pass::Usual).unwrap();
+    end(guard.try_admit(Pass::Usual).unwrap(), way).await;
+}
+
+pub(super) async fn end(mut permit: Permit, way: &str) {
     match way {
         "dropped" => drop(permit),
         "rejected" => drop(permit.failed(Failure::new(Code::UpstreamRejected, "400"))),

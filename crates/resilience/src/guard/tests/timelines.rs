@@ -187,3 +187,20 @@ async fn a_call_is_refused_by_the_breaker_while_it_is_open_and_by_the_slots_whil
     .assert_eq(&timeline.to_string());
     assert_eq!(guard.slots().taken(), 0);
 }
+
+/// Whoever was late to the lock brings an older reading of the clock than those before him.
+#[tokio::test(start_paused = true)]
+async fn a_reading_of_the_clock_that_others_have_overtaken_does_no_harm() {
+    let (guard, early) = (guard(quick(), 4).0, Instant::now());
+    let early_call = Call::from(Pass::Usual);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    fail(&guard);
+    let mut late = guard.try_admit(early_call).unwrap();
+    late.first_token_at(early);
+    drop(late);
+    fail(&guard);
+    assert_eq!(guard.state(), State::Closed, "the success has ended the row");
+    fail(&guard);
+    assert!(matches!(guard.try_admit(early_call), Err(Refusal::Open(_))));
+    assert_eq!(guard.slots().taken(), 0);
+}

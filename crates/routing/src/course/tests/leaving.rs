@@ -76,7 +76,7 @@ async fn impatient_clients_do_not_make_an_unknown_worker_the_fastest() {
         // That they hear nothing opens no breaker.
         setup.config.circuit_breaker_threshold = 0;
     });
-    bench.members[1].answered(true, ms(100));
+    bench.members[1].answered(true, ms(100), Instant::now());
     for _ in 0..40 {
         assert!(tokio::time::timeout(ms(1), bench.call(&streamed())).await.is_err());
     }

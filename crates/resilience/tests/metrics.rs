@@ -45,6 +45,10 @@ async fn each_worker_shows_its_calls_and_its_breaker() {
     fail(&bad);
     expect![[r#"
         orchestrator_breaker_state{worker="bad"} 2
+        orchestrator_breaker_threshold_ratio{kind="fixed",rate="failure",worker="bad"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="fixed",rate="failure",worker="good"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="in_force",rate="failure",worker="bad"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="in_force",rate="failure",worker="good"} 0.5
         orchestrator_breaker_transitions_total{cause="failures_in_row",to="open",worker="bad"} 1
         orchestrator_worker_free_slots{worker="bad"} 2
         orchestrator_worker_free_slots{worker="good"} 1

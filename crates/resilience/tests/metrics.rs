@@ -59,6 +59,10 @@ async fn each_worker_shows_its_calls_and_its_breaker() {
     tokio::time::advance(Duration::from_secs(12)).await;
     bad.try_admit(Pass::Usual).unwrap().first_token();
     expect![[r#"
+        orchestrator_breaker_threshold_ratio{kind="fixed",rate="failure",worker="bad"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="fixed",rate="failure",worker="good"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="in_force",rate="failure",worker="bad"} 0.5
+        orchestrator_breaker_threshold_ratio{kind="in_force",rate="failure",worker="good"} 0.5
         orchestrator_breaker_transitions_total{cause="elapsed",to="half_open",worker="bad"} 1
         orchestrator_breaker_transitions_total{cause="failures_in_row",to="open",worker="bad"} 1
         orchestrator_breaker_transitions_total{cause="probes_served",to="closed",worker="bad"} 1

@@ -231,17 +231,26 @@ impl Guard {
         }
     }
 
-    /// Lets the machines do a step, and counts the changes that it has brought.
+    /// Lets the machines do a step, and tells the changes that it has brought.
     fn step<T>(&self, step: impl FnOnce(&mut Machines) -> T) -> T {
         let mut machines = self.0.machines.lock();
         let seen = machines.breaker.history().all();
         let result = step(&mut machines);
         let history = machines.breaker.history();
         if history.all() != seen {
-            let changes = history.since(seen);
-            changes.for_each(|change| self.0.metrics.changed(change.cause));
+            history.since(seen).for_each(|change| self.tell(change));
         }
         result
+    }
+
+    fn tell(&self, change: &Change) {
+        self.0.metrics.changed(change.cause);
+        let (worker, from, to) = (&*self.0.worker, change.from.as_str(), change.to.as_str());
+        let cause = change.cause.as_str();
+        match change.to {
+            State::Open => tracing::warn!(worker, from, cause, "a breaker is open"),
+            State::HalfOpen | State::Closed => tracing::info!(worker, from, to, cause, "a breaker has changed"),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::advance;
 
 mod edits;
+mod line;
 mod lists;
 mod properties;
 

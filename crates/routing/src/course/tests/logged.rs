@@ -67,3 +67,31 @@ async fn a_plan_tells_who_is_called_and_why() {
         "{plan}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_change_of_a_breaker_is_told_with_its_cause() {
+    let bench = Bench::new("a", told(&[("a", "bad bad fine")]), |setup| {
+        setup.config.circuit_breaker_threshold = 2;
+        setup.config.close_after = 1;
+    });
+    let logged = Logged::begin();
+    bench.answer(&streamed()).await.ok();
+    tokio::time::advance(ms(70_000)).await;
+    bench.answer(&streamed()).await.unwrap();
+    let mut lines = logged.lines();
+    lines.retain(|line| {
+        line["message"]
+            .as_str()
+            .is_some_and(|words| words.starts_with("a breaker"))
+    });
+    let brief = lines.iter().map(|line| {
+        let words = ["level", "worker", "from", "cause", "message"].map(|name| line[name].as_str().unwrap());
+        format!("{}\n", words.join(" | "))
+    });
+    expect![[r#"
+        WARN | a | closed | failures_in_row | a breaker is open
+        INFO | a | open | elapsed | a breaker has changed
+        INFO | a | half_open | probes_served | a breaker has changed
+    "#]]
+    .assert_eq(&brief.collect::<String>());
+}

@@ -292,6 +292,9 @@ fn the_program_is_measured_beside_nginx_where_both_are_there_and_only_informs() 
     let call = "cargo run --release --quiet -p orchestrator-benches --bin compare -- --short --program target/release/orchestrator\n";
     assert!(tree.read("calls").ends_with(call), "{}", tree.read("calls"));
     assert!(measured(&nginx, "*compare*").0.contains("failed; it only informs"));
+    tree.write("calls", "");
+    assert_eq!(run(&tree, "scripts/bench_all.sh", &["--counts"], "").code, 0);
+    assert!(!tree.read("calls").contains("--bin compare"));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct Breaker {
 
 /// A call that a breaker has let through, to be told of at its first token and at its end.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Admission {
+pub struct Grant {
     epoch: u64,
     /// It holds a probe's place.
     place: bool,
@@ -166,7 +166,7 @@ impl Breaker {
     }
 
     /// Lets a call through, or says why not.
-    pub fn admit(&mut self, pass: Pass, now: Instant) -> Result<Admission, Refusal> {
+    pub fn admit(&mut self, pass: Pass, now: Instant) -> Result<Grant, Refusal> {
         self.elapse(now);
         match self.refusal(pass, now) {
             Some(refusal) => Err(refusal),
@@ -175,14 +175,14 @@ impl Breaker {
     }
 
     /// Lets a call through that it has no reason to refuse now.
-    pub(crate) fn enter(&mut self, pass: Pass) -> Admission {
+    pub(crate) fn enter(&mut self, pass: Pass) -> Grant {
         let place = match &mut self.phase {
             Phase::HalfOpen { probes, .. } => Some(probes),
             Phase::Open { probes, .. } if pass == Pass::EarlyProbe => Some(probes),
             Phase::Open { .. } | Phase::Closed => None,
         };
         let probe = place.map(|probes| *probes = probes.saturating_add(1));
-        Admission {
+        Grant {
             epoch: self.epoch,
             place: probe.is_some(),
             heard: false,
@@ -199,7 +199,7 @@ impl Breaker {
     }
 
     /// A call has reached its first token: a probe gives its place back, and counts as a success.
-    pub fn first_token(&mut self, call: &mut Admission, now: Instant) {
+    pub fn first_token(&mut self, call: &mut Grant, now: Instant) {
         self.elapse(now);
         if std::mem::replace(&mut call.heard, true) || call.epoch != self.epoch {
             return;
@@ -226,7 +226,7 @@ impl Breaker {
     /// waited in vain, where that is too long already. Gives a probe's place back.
     pub fn end(
         &mut self,
-        mut call: Admission,
+        mut call: Grant,
         (outcome, first_token): (Outcome, Option<Duration>),
         now: Instant,
         rng: &mut impl Rng,

@@ -3,19 +3,19 @@
 //! A thin shell around machines that know no clock and no lock. All of them are asked under one lock, and nothing is spent
 //! on a call that one of them refuses. Whoever has just read the clock hands that on: a reading costs as much as a lock.
 
+mod occupancy;
 mod permit;
-mod room;
 
+pub use occupancy::Occupancy;
 pub use permit::Permit;
-pub use room::Room;
 
 use crate::{
     Breaker, Call, Cause, Change, Config, Estimate, Metrics, RateLimit, Refusal, State, Thresholds, adaptive::Adaptive,
     metrics::WorkerMetrics, rest::Rest, tokens::Spending,
 };
+use occupancy::Counts;
 use orchestrator_core::sync::Mutex;
 use rand::rngs::StdRng;
-use room::Counts;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ struct Shared {
     worker: Arc<str>,
     config: Config,
     /// Changed under the lock only.
-    room: Counts,
+    slots: Counts,
     rate: Option<RateLimit>,
     tokens: Option<RateLimit>,
     machines: Mutex<Machines>,
@@ -84,7 +84,7 @@ impl Guard {
         let guard = Guard(Arc::new(Shared {
             metrics: metrics.worker(&worker),
             worker,
-            room: Counts::new(first),
+            slots: Counts::new(first),
             rate: limit(config.requests_per_minute, config.requests_burst),
             tokens: limit(config.tokens_per_minute, config.tokens_burst),
             config,
@@ -105,8 +105,8 @@ impl Guard {
     }
 
     /// Its slots at this moment.
-    pub fn slots(&self) -> Room {
-        self.0.room.read()
+    pub fn slots(&self) -> Occupancy {
+        self.0.slots.read()
     }
 
     /// Calls that the worker takes at once; where its slots adapt, the most that they ever are.
@@ -121,7 +121,7 @@ impl Guard {
     pub fn set_max_concurrent(&self, max: usize) {
         let (max, mut machines) = (max.max(1), self.0.machines.lock());
         match machines.adaptive {
-            None => self.0.room.resize(max),
+            None => self.0.slots.resize(max),
             Some(_) => self.adapt(&mut machines, |adaptive, _| adaptive.bound(max, Instant::now())),
         }
     }
@@ -181,7 +181,7 @@ impl Guard {
             if !limited.is_zero() {
                 return Err(Refusal::RateLimited(limited));
             }
-            self.0.room.enter();
+            self.0.slots.enter();
             let (call, spending) = (machines.breaker.enter(pass), self.spend(tokens, now));
             Ok(Permit::new(self.clone(), call, spending, now))
         })
@@ -227,7 +227,7 @@ impl Guard {
     fn adapt(&self, machines: &mut Machines, tell: impl FnOnce(&mut Adaptive, usize)) {
         if let Some(adaptive) = &mut machines.adaptive {
             tell(adaptive, self.slots().taken());
-            self.0.room.resize(adaptive.limit());
+            self.0.slots.resize(adaptive.limit());
         }
     }
 

@@ -27,9 +27,9 @@ mod state;
 mod tokens;
 mod window;
 
-pub use breaker::{Admission, Breaker, Thresholds};
+pub use breaker::{Breaker, Grant, Thresholds};
 pub use config::Config;
-pub use guard::{Guard, Permit, Room, View};
+pub use guard::{Guard, Occupancy, Permit, View};
 pub use history::Change;
 pub use metrics::Metrics;
 pub use outcome::Outcome;

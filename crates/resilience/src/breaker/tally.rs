@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Calls in a row that end before their first token, whoever ended them, before the breaker opens: impatient clients do not
-/// hide a hung worker. Those that failed count too, with a 503 as without a word; a worker that answers 429 or refuses a
-/// request is not hung.
+/// hide a hung worker. Those that failed count too, with a 503 as without a word. A 429 or a refused request neither counts
+/// nor ends the row: a door that still turns requests away tells nothing of the model behind it.
 pub(super) const SILENT_CALLS: u32 = 20;
 
 /// What was reported since the last change.

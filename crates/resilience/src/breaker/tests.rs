@@ -67,19 +67,19 @@ impl World {
         stepped.history().changes().last().map(|change| change.cause)
     }
 
-    fn admit(&mut self) -> Result<Admission, Refusal> {
+    fn admit(&mut self) -> Result<Grant, Refusal> {
         self.breaker.admit(Pass::Usual, self.now)
     }
 
-    fn begin(&mut self) -> Admission {
+    fn begin(&mut self) -> Grant {
         self.admit().expect("the breaker lets the call through")
     }
 
-    fn hear(&mut self, call: &mut Admission) {
+    fn hear(&mut self, call: &mut Grant) {
         self.breaker.first_token(call, self.now);
     }
 
-    fn end(&mut self, call: Admission, outcome: Outcome) {
+    fn end(&mut self, call: Grant, outcome: Outcome) {
         self.breaker.end(call, (outcome, None), self.now, &mut self.rng);
     }
 
@@ -297,7 +297,7 @@ proptest! {
         rate in prop::sample::select(vec![0.0, 0.5]),
     ) {
         let mut world = World::new(Config { failure_rate: rate, min_calls: 2, ..config() });
-        let mut out: Vec<Admission> = Vec::new();
+        let mut out: Vec<Grant> = Vec::new();
         for step in steps {
             match step {
                 Step::Pass(seconds) => world.pass(f64::from(seconds)),

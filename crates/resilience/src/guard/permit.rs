@@ -3,7 +3,7 @@
 //! before it nobody has waited for it. What the call has cost in tokens is settled when it is dropped.
 
 use super::{Guard, Machines};
-use crate::{Admission, Outcome, tokens::Spending};
+use crate::{Grant, Outcome, tokens::Spending};
 use orchestrator_core::{Chunk, Code, Failure};
 use std::{fmt, time::Duration};
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ pub struct Permit {
 /// How far a call has come.
 struct Progress {
     /// None once its end was reported.
-    call: Option<Admission>,
+    call: Option<Grant>,
     began: Instant,
     /// Its answer comes as a whole, so nothing is known of its first token.
     is_whole: bool,
@@ -32,7 +32,7 @@ struct Progress {
 // === impl Permit ===
 
 impl Permit {
-    pub(super) fn new(guard: Guard, call: Admission, spending: Option<Spending>, now: Instant) -> Self {
+    pub(super) fn new(guard: Guard, call: Grant, spending: Option<Spending>, now: Instant) -> Self {
         let progress = Progress {
             call: Some(call),
             began: now,
@@ -123,11 +123,11 @@ impl Drop for Permit {
         let Permit { guard, progress, .. } = self;
         let spending = self.spending.take().zip(guard.0.tokens.as_ref());
         if progress.call.is_none() && spending.is_none() {
-            return guard.step(|_| guard.0.room.leave());
+            return guard.step(|_| guard.0.slots.leave());
         }
         let now = Instant::now();
         guard.step(|machines| {
-            guard.0.room.leave();
+            guard.0.slots.leave();
             if let Some((spending, limit)) = spending {
                 spending.settle(limit, now);
             }

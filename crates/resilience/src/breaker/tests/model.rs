@@ -35,7 +35,7 @@ enum Report {
 /// A call that was let through.
 #[derive(Debug)]
 struct Call {
-    admission: Admission,
+    grant: Grant,
     era: usize,
     probe: bool,
     heard: bool,
@@ -170,8 +170,8 @@ fn happen(event: Event, world: &mut World, model: &mut Model, calls: &mut Vec<Ca
             let admitted = world.admit();
             prop_assert_eq!(admitted.is_ok(), model.lets_through(probes));
             let (era, probe) = (model.era, matches!(model.phase, Phase::HalfOpen { .. }));
-            calls.extend(admitted.ok().map(|admission| Call {
-                admission,
+            calls.extend(admitted.ok().map(|grant| Call {
+                grant,
                 era,
                 probe,
                 heard: false,
@@ -180,7 +180,7 @@ fn happen(event: Event, world: &mut World, model: &mut Model, calls: &mut Vec<Ca
         Event::Hear(at) => {
             if let Some(call) = calls.iter_mut().filter(|call| !call.heard).nth(at) {
                 call.heard = true;
-                world.hear(&mut call.admission);
+                world.hear(&mut call.grant);
                 model.report(call.era, Report::Heard, world.now);
             }
         }
@@ -190,7 +190,7 @@ fn happen(event: Event, world: &mut World, model: &mut Model, calls: &mut Vec<Ca
                 model.report(call.era, Report::Heard, world.now);
             }
             let heard = call.heard || outcome == Success;
-            world.end(call.admission, outcome);
+            world.end(call.grant, outcome);
             model.report(
                 call.era,
                 Report::Ended {

@@ -13,7 +13,7 @@ fn opened_by_a_rate() -> World {
     world
 }
 
-fn ask(world: &mut World, pass: Pass) -> Result<Admission, Refusal> {
+fn ask(world: &mut World, pass: Pass) -> Result<Grant, Refusal> {
     world.breaker.admit(pass, world.now)
 }
 

@@ -11,7 +11,7 @@ pub(super) struct Counts {
 
 /// How many calls a worker takes at once, and how many it is answering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct Occupancy {
     taken: usize,
     max: usize,
 }
@@ -28,8 +28,8 @@ impl Counts {
     }
 
     /// What they are now.
-    pub(super) fn read(&self) -> Room {
-        Room {
+    pub(super) fn read(&self) -> Occupancy {
+        Occupancy {
             taken: self.taken.load(Ordering::Acquire),
             max: self.max.load(Ordering::Acquire),
         }
@@ -51,9 +51,9 @@ impl Counts {
     }
 }
 
-// === impl Room ===
+// === impl Occupancy ===
 
-impl Room {
+impl Occupancy {
     /// How many are taken.
     pub fn taken(self) -> usize {
         self.taken

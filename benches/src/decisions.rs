@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use orchestrator_core::{Answer, Cx, Failure, Head, Model, Prompt, Reply, Text, Tier};
+use orchestrator_core::{Answer, Cx, Failure, Head, Model, Prompt, Reply, Text, Tier, stable};
 use orchestrator_resilience::{Guard, RateLimit, State};
-use orchestrator_routing::{Ask, Balance, Member, Metrics, RouteConfig, Router, Routes, View, stable_hash};
+use orchestrator_routing::{Ask, Balance, Member, Metrics, RouteConfig, Router, Routes, View};
 use orchestrator_testkit::chat;
 use prometheus::Registry;
 use rand::{SeedableRng, rngs::StdRng};
@@ -155,7 +155,7 @@ impl Model for AtOnce {
 fn well(worker: usize) -> View {
     View {
         worker,
-        key: stable_hash(&format!("worker {worker}")),
+        key: stable::hash(format!("worker {worker}").as_bytes()),
         weight: 1,
         state: State::Closed,
         opened_by_rate: false,

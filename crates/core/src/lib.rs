@@ -30,6 +30,7 @@ mod port;
 mod reply;
 mod request;
 mod secret;
+pub mod stable;
 mod stage;
 pub mod sync;
 mod tasks;

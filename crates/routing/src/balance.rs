@@ -8,6 +8,7 @@ pub(crate) mod wheel;
 
 use crate::{Ask, Balance, View};
 use draw::{Drawn, Seen};
+use orchestrator_core::stable::mix;
 use orchestrator_resilience::Pass;
 use wheel::Wheel;
 
@@ -29,9 +30,6 @@ const BEFORE_ALL: f64 = -1.0;
 
 /// The least latency that counts, in seconds, so that running calls weigh even where everything is forgotten.
 const LEAST_LATENCY: f64 = 1e-6;
-
-/// 2^64 divided by the golden ratio: its multiples are spread more evenly over a circle than those of any other number.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 // === impl Usable ===
 
@@ -201,21 +199,6 @@ fn calls_with_this(running: usize) -> f64 {
 
 fn cheapest_first(usable: &mut [Usable<'_>]) {
     usable.sort_by(|one, other| one.cost.total_cmp(&other.cost));
-}
-
-/// A hash that is the same on all nodes and in all versions: of worker names and sessions, for [`View::key`] and
-/// [`Ask::session`] (FNV-1a).
-pub fn stable_hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
-/// Spreads a number over all bits (the last step of SplitMix64).
-fn mix(number: u64) -> u64 {
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }
 
 /// A number above 0, at most 1.

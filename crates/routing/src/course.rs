@@ -7,7 +7,7 @@
 mod attempt;
 mod refusal;
 
-use crate::{Ask, Candidate, First, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router, view::Asked};
+use crate::{Ask, Candidate, First, Plan, Refused, Reject, Skipped, Why, route::Route, router::Router};
 use attempt::Place;
 use orchestrator_core::{Admitted, Blame, Code, Cx, Failure, LOOK_AGAIN, Prompt, Reply, Retry, Tier};
 use orchestrator_resilience::{Attempts, Pause};
@@ -27,8 +27,6 @@ pub(crate) struct Course<'a> {
     admitted: Option<&'a dyn Admitted>,
     /// What the request asks of each plan.
     ask: Ask,
-    /// What a call asks of a worker.
-    asked: Asked,
     began: Instant,
     /// How long it has waited for a slot.
     waited: Duration,
@@ -75,7 +73,6 @@ impl<'a> Course<'a> {
             prompt,
             admitted,
             ask: route.ask(&prompt.request),
-            asked: Asked::from(&*prompt.request),
             began: Instant::now(),
             waited: Duration::ZERO,
             attempts: Attempts::new(route.resilience()),
@@ -244,7 +241,7 @@ impl<'a> Course<'a> {
         {
             return Err(self.budget_spent(last));
         }
-        let Some(place) = Place::take(self.router, self.route, candidate, self.asked, now) else {
+        let Some(place) = Place::take(self.router, self.route, candidate, &self.ask, now) else {
             return Ok(None);
         };
         if let Some(last) = &self.last {

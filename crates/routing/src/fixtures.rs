@@ -150,8 +150,9 @@ impl Bench {
         let taken = self.members.iter().map(|member| member.guard().slots().taken());
         assert_eq!(taken.sum::<usize>(), 0, "slots");
         assert_eq!(self.models.iter().map(Model::running).sum::<usize>(), 0, "calls");
-        let unheard =
-            |member: &Arc<Member>| [true, false].map(|kind| member.view((0, 1), kind, Instant::now()).unheard);
+        let unheard = |member: &Arc<Member>| {
+            [true, false].map(|kind| member.view((0, 1), &of_kind(kind), Instant::now()).unheard)
+        };
         assert!(
             self.members.iter().all(|member| unheard(member) == [0; 2]),
             "calls unheard"
@@ -249,6 +250,14 @@ pub(crate) fn prompt(stream: bool) -> Prompt {
 }
 
 /// One that streams.
+/// What the smallest request asks, for a stream or a whole answer.
+pub(crate) fn of_kind(is_stream: bool) -> Ask {
+    Ask {
+        is_stream,
+        ..Ask::new(0, 0)
+    }
+}
+
 /// What a request asks that has a second left, as the next of its route.
 pub(crate) fn asked(route: &Route, request: &Request) -> Ask {
     Ask {

@@ -27,7 +27,6 @@ mod settings;
 mod told;
 mod view;
 
-pub use balance::stable_hash;
 pub use complexity::Complexity;
 pub use config::{Balance, Fit, Pools, RouteConfig};
 pub use error::Error;

@@ -1,7 +1,7 @@
 //! A worker as routes see it: what stands around its calls. All routes and cores share it.
 
-use crate::{Health, Latency, Probing, View, stable_hash, view::Asked};
-use orchestrator_core::{Code, Failure};
+use crate::{Ask, Health, Latency, Probing, View};
+use orchestrator_core::{Code, Failure, stable};
 use orchestrator_resilience::{self as resilience, Call, Cause, Guard, Outcome, Permit, Refusal, Slot, Slots, State};
 use parking_lot::Mutex;
 use std::{
@@ -41,7 +41,7 @@ impl Member {
     pub fn new(guard: Guard, pool: Option<Slots>) -> Self {
         Member {
             name: guard.worker().into(),
-            key: stable_hash(guard.worker()),
+            key: stable::hash(guard.worker().as_bytes()),
             guard,
             pool,
             latencies: Default::default(),
@@ -114,9 +114,8 @@ impl Member {
     }
 
     /// What a plan needs to know of it; `worker` is its place among all, `weight` its weight in the route.
-    pub(crate) fn view(&self, (worker, weight): (usize, u32), asked: impl Into<Asked>, now: Instant) -> View {
-        let (Asked { is_stream, tokens }, guard) = (asked.into(), self.guard.view(now));
-        let latency = *self.latency(is_stream).lock();
+    pub(crate) fn view(&self, (worker, weight): (usize, u32), ask: &Ask, now: Instant) -> View {
+        let (guard, latency) = (self.guard.view(now), *self.latency(ask.is_stream).lock());
         View {
             worker,
             key: self.key,
@@ -126,7 +125,7 @@ impl Member {
             badness: guard.failure_rate,
             due: guard.due,
             rest: guard.rest,
-            rate_limited: self.guard.rate_limited(tokens.total(), now),
+            rate_limited: self.guard.rate_limited(ask.tokens.total(), now),
             running: guard.running,
             free: self.free(&guard),
             warmth: guard.warmth,
@@ -134,7 +133,7 @@ impl Member {
             latency: latency.estimate(now),
             latency_at_least: latency.at_least(now),
             last_latency: latency.last(now),
-            unheard: self.unheard(is_stream).load(Relaxed),
+            unheard: self.unheard(ask.is_stream).load(Relaxed),
         }
     }
 

@@ -11,11 +11,10 @@ use crate::{
     plan,
     plan::first::Front,
     settings::{InForce, Settings},
-    stable_hash,
-    view::{Asked, of_tier},
+    view::of_tier,
 };
-use orchestrator_core::{Request, Tier};
-use orchestrator_resilience::{Config, RetryBudget, Slots};
+use orchestrator_core::{Request, Tier, stable};
+use orchestrator_resilience::{Config, Estimate, RetryBudget, Slots};
 use parking_lot::Mutex;
 use seats::Seats;
 use std::{
@@ -184,7 +183,9 @@ impl Route {
         // The door fills in the usual model where the client names none.
         let named = request.original.field("model").filter(|named| *named != "null");
         Ask {
-            session: request.session.as_deref().map(stable_hash),
+            is_stream: request.stream,
+            tokens: Estimate::of(request),
+            session: request.session.as_deref().map(|name| stable::hash(name.as_bytes())),
             first_tier: self.first_tier(request),
             names_model: named.is_some() && self.fit(&request.model) == Some(Fit::Exact),
             ..Ask::new(seed(request), 0)
@@ -199,7 +200,7 @@ impl Route {
         let tier = ask.in_order(Tier::ALL).into_iter().find(has_workers)?;
         let front = Front {
             tier,
-            workers: self.seats_of(tier, &settings, request.into(), now),
+            workers: self.seats_of(tier, &settings, &ask, now),
             is_only: self.members.len() == 1,
         };
         front.first(settings.config.balance, &ask)
@@ -208,8 +209,8 @@ impl Route {
     /// The plan of a request that asks this, at this moment. Looking changes nothing.
     pub(crate) fn plan(&self, ask: Ask, request: &Request, now: Instant) -> Plan {
         let settings = self.settings.load();
-        let views = Tier::ALL.map(|tier| self.seats_of(tier, &settings, request.into(), now).views());
         let ask = self.ask_now(ask, &settings, request, now);
+        let views = Tier::ALL.map(|tier| self.seats_of(tier, &settings, &ask, now).views());
         plan(views.each_ref().map(Vec::as_slice), settings.config.balance, &ask)
     }
 
@@ -227,16 +228,16 @@ impl Route {
     fn ask_now(&self, ask: Ask, settings: &Settings, request: &Request, now: Instant) -> Ask {
         Ask {
             latency_budget: settings.config.latency_budget(request, now),
-            soft_left: self.calls.each_ref().map(|calls| calls.left(request.stream)),
+            soft_left: self.calls.each_ref().map(|calls| calls.left(ask.is_stream)),
             ..ask
         }
     }
 
-    fn seats_of<'a>(&'a self, tier: Tier, settings: &'a Settings, asked: Asked, now: Instant) -> Seats<'a> {
+    fn seats_of<'a>(&'a self, tier: Tier, settings: &'a Settings, ask: &'a Ask, now: Instant) -> Seats<'a> {
         Seats {
             seats: of_tier::<Vec<Seat>>(&self.tiers, tier),
             weights: of_tier(&settings.weights, tier),
-            asked,
+            ask,
             now,
         }
     }
@@ -299,7 +300,7 @@ impl Route {
 
     /// Whether a worker or a pool is of both.
     fn meets(&self, other: &Route) -> bool {
-        let has_worker = |seat: &Seat| other.seats().any(|known| known.index == seat.index);
+        let has_worker = |seat: &Seat| other.members.contains_key(&seat.index);
         let has_pool = |pool: &Slots| other.pools.iter().any(|known| known.is_same(pool));
         self.seats().any(has_worker) || self.pools.iter().any(has_pool)
     }

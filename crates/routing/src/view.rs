@@ -1,7 +1,7 @@
 //! What a plan is made from: what is known of each worker, and what the request asks. Plain values, taken once, so that a
 //! plan can be told and made again.
 
-use orchestrator_core::{Request, Tier};
+use orchestrator_core::Tier;
 use orchestrator_resilience::{Estimate, State};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct View {
     /// Which worker; its place in the caller's list.
     pub worker: usize,
-    /// What stays the same of it on all nodes and in all configurations: [`crate::stable_hash`] of its name.
+    /// What stays the same of it on all nodes and in all configurations: [`orchestrator_core::stable::hash`] of its name.
     pub key: u64,
     /// Its weight in the route.
     pub weight: u32,
@@ -46,16 +46,13 @@ pub struct View {
     pub unheard: usize,
 }
 
-/// What a view depends on of the request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
-    pub(crate) is_stream: bool,
-    pub(crate) tokens: Estimate,
-}
-
 /// What a plan needs to know of the request and of its route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
+    /// Whether it is asked for a stream.
+    pub is_stream: bool,
+    /// What it is expected to cost.
+    pub tokens: Estimate,
     /// The hash of the request's session.
     pub session: Option<u64>,
     /// Chance, from the request's id.
@@ -88,31 +85,14 @@ impl View {
     }
 }
 
-// === impl Asked ===
-
-impl From<&Request> for Asked {
-    fn from(request: &Request) -> Self {
-        Asked {
-            is_stream: request.stream,
-            tokens: Estimate::of(request),
-        }
-    }
-}
-
-impl From<bool> for Asked {
-    /// The smallest request, for a stream or not.
-    fn from(is_stream: bool) -> Self {
-        let tokens = Estimate { prompt: 1, answer: 0 };
-        Asked { is_stream, tokens }
-    }
-}
-
 // === impl Ask ===
 
 impl Ask {
-    /// A request with no session, no deadline, no wishes and no soft limits.
+    /// The smallest request for a stream, with no session, no deadline, no wishes and no soft limits.
     pub fn new(seed: u64, turn: u64) -> Self {
         Ask {
+            is_stream: true,
+            tokens: Estimate { prompt: 1, answer: 0 },
             session: None,
             seed,
             turn,

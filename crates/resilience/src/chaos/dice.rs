@@ -5,6 +5,7 @@
 //! are written out here, so that a seed that was noted tells the same run in every build.
 
 use super::WorkerFaults;
+use orchestrator_core::stable;
 use std::time::Duration;
 
 /// The faults that one call meets.
@@ -43,7 +44,7 @@ pub(crate) fn draw(seed: u64, target: &str, nth: u64, faults: &WorkerFaults) -> 
 
 /// A seed for what has nothing but a name.
 pub(crate) fn seed_of(name: &str) -> u64 {
-    fnv(name.as_bytes())
+    stable::hash(name.as_bytes())
 }
 
 // === impl Dice ===
@@ -51,15 +52,12 @@ pub(crate) fn seed_of(name: &str) -> u64 {
 impl Dice {
     fn of(seed: u64, target: &str, nth: u64) -> Self {
         let parts = [&seed.to_le_bytes()[..], &nth.to_le_bytes()[..], target.as_bytes()];
-        Dice(fnv(&parts.concat()))
+        Dice(stable::hash(&parts.concat()))
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0 = self.0.wrapping_add(stable::GOLDEN);
+        stable::mix(self.0)
     }
 
     /// Evenly from 0 to just below 1.
@@ -77,11 +75,6 @@ impl Dice {
         let steps = most.saturating_sub(least).saturating_add(1);
         least.saturating_add((self.share() * steps as f64) as u64)
     }
-}
-
-fn fnv(bytes: &[u8]) -> u64 {
-    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix)
 }
 
 #[cfg(test)]

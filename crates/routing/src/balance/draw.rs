@@ -4,8 +4,9 @@
 //! that chance falls to the others evenly. It comes to the same whether one look is taken after the other or all were taken
 //! before.
 
-use super::{GOLDEN, below, expected_wait, is_on_trial, mix, unit, wheel::Wheel};
+use super::{below, expected_wait, is_on_trial, unit, wheel::Wheel};
 use crate::View;
+use orchestrator_core::stable::{GOLDEN, mix};
 use std::borrow::Borrow;
 
 /// Looks that a draw among so many takes at most; where nine of ten cannot be called it hardly ever finds nobody.

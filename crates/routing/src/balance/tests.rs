@@ -5,6 +5,7 @@ mod shares;
 
 use super::*;
 use crate::view::fixtures::{well, wells};
+use orchestrator_core::stable;
 use proptest::{collection::vec, prelude::*};
 use std::time::Duration;
 
@@ -262,7 +263,7 @@ fn running_calls_weigh_even_where_all_is_forgotten() {
 fn a_session_keeps_its_worker_whatever_chance_and_turn_say() {
     let views = wells(7);
     let of_session = |turn| Ask {
-        session: Some(stable_hash("alice")),
+        session: Some(stable::hash(b"alice")),
         ..at_turn(turn)
     };
     let order = ordered(&views, Balance::ConsistentHash, &of_session(0));
@@ -282,18 +283,6 @@ fn a_session_keeps_its_worker_where_workers_stand_in_another_order() {
         };
         let [one, other] = [&wells(7), &turned].map(|views| ordered(views, Balance::ConsistentHash, &ask));
         assert_eq!(one, other);
-    }
-}
-
-#[test]
-fn names_are_hashed_as_everywhere_and_for_ever() {
-    // Published test values of FNV-1a, 64 bits.
-    for (text, hash) in [
-        ("", 0xcbf2_9ce4_8422_2325),
-        ("a", 0xaf63_dc4c_8601_ec8c),
-        ("foobar", 0x8594_4171_f739_67e8),
-    ] {
-        assert_eq!(stable_hash(text), hash);
     }
 }
 

@@ -1,6 +1,6 @@
 //! One call at one worker, and what it holds of it until it is over.
 
-use crate::{Candidate, Member, load::Counted, member::Held, route::Route, router::Router, view::Asked};
+use crate::{Ask, Candidate, Member, load::Counted, member::Held, route::Route, router::Router};
 use futures_util::StreamExt;
 use orchestrator_core::{Chunk, Code, Cx, Failure, Model, Prompt, Reply};
 use orchestrator_resilience::Call;
@@ -50,7 +50,7 @@ impl Place {
         router: &Router,
         route: &Arc<Route>,
         candidate: Candidate,
-        Asked { is_stream, tokens }: Asked,
+        &Ask { is_stream, tokens, .. }: &Ask,
         now: Instant,
     ) -> Option<Self> {
         let member = route.member(candidate.worker)?.clone();

@@ -13,7 +13,7 @@ mod tokens;
 mod wishes;
 
 use super::*;
-use crate::fixtures::{Bench, Setup, bad, failing, fine, ms, prompt, resting, slow, streamed, within};
+use crate::fixtures::{Bench, Setup, bad, failing, fine, ms, of_kind, prompt, resting, slow, streamed, within};
 use expect_test::{Expect, expect};
 use futures_util::{StreamExt, future::join_all};
 use orchestrator_testkit::scripted::Call;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::fixtures::ms;
+use crate::fixtures::{ms, of_kind};
 use orchestrator_resilience::{Config, Metrics, Pass, State};
 use orchestrator_testkit::world;
 use prometheus::Registry;
@@ -16,7 +16,7 @@ fn member(pool: Option<Slots>, change: impl FnOnce(&mut Config)) -> Member {
 }
 
 fn view(member: &Member) -> View {
-    member.view((7, 3), true, Instant::now())
+    member.view((7, 3), &Ask::new(0, 0), Instant::now())
 }
 
 fn failure(code: Code) -> Failure {
@@ -28,7 +28,7 @@ async fn a_new_one_is_closed_free_and_unknown() {
     let member = member(None, |_| {});
     let expected = View {
         worker: 7,
-        key: stable_hash("w"),
+        key: stable::hash(b"w"),
         weight: 3,
         state: State::Closed,
         opened_by_rate: false,
@@ -118,7 +118,7 @@ async fn streams_and_whole_answers_have_latencies_of_their_own() {
     let member = member(None, |_| {});
     member.answered(true, ms(20), Instant::now());
     member.answered(false, ms(900), Instant::now());
-    let latency = |is_stream| member.view((0, 1), is_stream, Instant::now()).latency;
+    let latency = |is_stream| member.view((0, 1), &of_kind(is_stream), Instant::now()).latency;
     assert_eq!((latency(true), latency(false)), (Some(ms(20)), Some(ms(900))));
 }
 

@@ -1,14 +1,14 @@
 //! The workers of a tier as a plan looks at them: at all of them, or at one after the other.
 
 use super::Seat;
-use crate::{View, balance::wheel::Wheel, plan::first::Workers, view::Asked};
+use crate::{Ask, View, balance::wheel::Wheel, plan::first::Workers};
 use tokio::time::Instant;
 
 /// The workers of a tier, as a plan looks at them at one moment.
 pub(super) struct Seats<'a> {
     pub(super) seats: &'a [Seat],
     pub(super) weights: &'a Wheel,
-    pub(super) asked: Asked,
+    pub(super) ask: &'a Ask,
     pub(super) now: Instant,
 }
 
@@ -39,6 +39,6 @@ impl Workers for Seats<'_> {
     fn look(&self, place: usize) -> Option<View> {
         let seat = self.seats.get(place)?;
         let numbered = (seat.index, self.weights.weight(place));
-        Some(seat.member.view(numbered, self.asked, self.now))
+        Some(seat.member.view(numbered, self.ask, self.now))
     }
 }

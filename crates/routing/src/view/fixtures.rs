@@ -11,7 +11,7 @@ use crate::{
     plan,
     plan::first::{Front, Workers},
 };
-use orchestrator_core::Tier;
+use orchestrator_core::{Tier, stable};
 use orchestrator_resilience::State;
 use std::{cell::Cell, collections::BTreeSet, fmt::Write, time::Duration};
 
@@ -19,7 +19,7 @@ use std::{cell::Cell, collections::BTreeSet, fmt::Write, time::Duration};
 pub(crate) fn well(worker: usize) -> View {
     View {
         worker,
-        key: crate::stable_hash(&format!("worker {worker}")),
+        key: stable::hash(format!("worker {worker}").as_bytes()),
         weight: 1,
         state: State::Closed,
         opened_by_rate: false,

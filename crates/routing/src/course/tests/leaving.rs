@@ -53,7 +53,7 @@ async fn a_model_that_panics_gives_all_back() {
     let prompt = streamed();
     assert!(AssertUnwindSafe(bench.call(&prompt)).catch_unwind().await.is_err());
     bench.is_at_rest();
-    let seen = bench.members[0].view((0, 1), true, Instant::now());
+    let seen = bench.members[0].view((0, 1), &of_kind(true), Instant::now());
     assert_eq!(seen.latency, None, "that it was over soon does not speak for it");
 }
 
@@ -61,7 +61,7 @@ async fn a_model_that_panics_gives_all_back() {
 async fn a_wait_that_was_given_up_is_a_lower_bound_of_the_latency() {
     let bench = Bench::new("a b", told(&[("a", "hangs"), ("b", "fine")]), |_| {});
     let seen = |is_stream| {
-        let view = bench.members[0].view((0, 1), is_stream, Instant::now());
+        let view = bench.members[0].view((0, 1), &of_kind(is_stream), Instant::now());
         (view.latency, view.latency_at_least)
     };
     let call = streamed();
@@ -92,7 +92,10 @@ async fn impatient_clients_do_not_make_an_unknown_worker_the_fastest() {
 async fn a_worker_that_was_too_slow_for_its_half_is_known_to_be() {
     let bench = Bench::new("a b", told(&[("a", "hangs"), ("b", "fine")]), |_| {});
     assert_eq!(bench.answer(&within(false, 3_000)).await.unwrap(), "fine");
-    let latency = bench.members[0].view((0, 1), false, Instant::now()).latency.unwrap();
+    let latency = bench.members[0]
+        .view((0, 1), &of_kind(false), Instant::now())
+        .latency
+        .unwrap();
     assert!(latency >= ms(1_500), "{latency:?}");
 }
 

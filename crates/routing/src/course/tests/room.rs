@@ -295,7 +295,7 @@ async fn a_place_that_the_worker_refuses_is_told_to_those_who_saw_it_taken() {
         // In one step, as on another core: the place was free for a moment, and the worker full.
         drop(held);
         let permit = bench.members[0].guard().try_admit(orchestrator_resilience::Pass::Usual);
-        assert!(Place::take(&bench.router, route, primary(0), true.into(), Instant::now()).is_none());
+        assert!(Place::take(&bench.router, route, primary(0), &of_kind(true), Instant::now()).is_none());
         drop(permit);
     };
     let prompt = streamed();
@@ -317,6 +317,6 @@ async fn who_finds_the_tier_full_wakes_nobody() {
     let route = &bench.routes.all()[0];
     let _held = route.enter(Tier::Primary, true);
     let freed = route.freed.notified();
-    assert!(Place::take(&bench.router, route, primary(0), true.into(), Instant::now()).is_none());
+    assert!(Place::take(&bench.router, route, primary(0), &of_kind(true), Instant::now()).is_none());
     assert!(tokio::time::timeout(ms(1), freed).await.is_err());
 }

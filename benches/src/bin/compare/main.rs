@@ -44,6 +44,9 @@ struct Arguments {
     /// A program that is built already.
     #[arg(long)]
     program: Option<PathBuf>,
+    /// Another build of the program, such as that before a change: `requests` and `cores` measure it in the same rounds.
+    #[arg(long)]
+    before: Option<PathBuf>,
     /// The nginx to measure beside.
     #[arg(long, env = "NGINX", default_value = "/usr/sbin/nginx")]
     nginx: PathBuf,
@@ -60,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         [] => Part::usual(short).to_vec(),
         only => only.to_vec(),
     };
-    let bench = Bench::new(arguments.program, arguments.nginx, arguments.document)?;
+    let bench = Bench::new(arguments.program, arguments.before, arguments.nginx, arguments.document)?;
     println!("{}", machine()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -17,6 +17,8 @@ pub(crate) struct Bench {
     /// Runs on a thread of this process, whose time nobody counts.
     pub(crate) model: ModelServer,
     program: PathBuf,
+    /// Another build of it.
+    before: Option<PathBuf>,
     nginx: PathBuf,
     /// More of the program's document.
     document: String,
@@ -49,7 +51,12 @@ impl Setting {
 
 impl Bench {
     /// Starts the model. The program is built unless a built one is given; `document` is added to its own.
-    pub(crate) fn new(program: Option<PathBuf>, nginx: PathBuf, document: String) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(
+        program: Option<PathBuf>,
+        before: Option<PathBuf>,
+        nginx: PathBuf,
+        document: String,
+    ) -> Result<Self, Box<dyn Error>> {
         let program = match program {
             Some(program) => program,
             None => build()?,
@@ -57,6 +64,7 @@ impl Bench {
         Ok(Bench {
             model: ModelServer::start(),
             program,
+            before,
             nginx,
             document,
             folder: tempfile::tempdir()?,
@@ -78,10 +86,22 @@ impl Bench {
 
     /// Starts the program with its whole line.
     pub(crate) async fn program(&self, setting: Setting) -> io::Result<Server> {
+        self.run(&self.program, setting).await
+    }
+
+    /// Starts the other build of it, if there is one.
+    pub(crate) async fn before(&self, setting: Setting) -> io::Result<Option<Server>> {
+        match &self.before {
+            Some(before) => self.run(before, setting).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn run(&self, program: &Path, setting: Setting) -> io::Result<Server> {
         let (listen, admin) = (free()?, free()?);
         let text = pipeline(setting, [listen, admin, self.model.addr()]) + &self.document;
         let toml = self.write("pipeline.toml", &text)?;
-        Server::start(Command::new(&self.program).arg("run").arg(toml), listen).await
+        Server::start(Command::new(program).arg("run").arg(toml), listen).await
     }
 
     /// A name that was used before is written anew: whoever read it has read it.

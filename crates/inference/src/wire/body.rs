@@ -8,10 +8,6 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Fewer bytes than these are moved to a place of their own size. As a slice they would keep the whole read buffer, of 8 KB,
-/// for as long as the answer's log lives; a copy of a token takes some 20 ns.
-const ALONE: usize = 1024;
-
 /// An answer's body. Read to its clean end, it gives its connection back for the next request; dropped before, it
 /// closes the connection at once, which is how a call is cancelled.
 #[derive(Debug)]
@@ -109,22 +105,15 @@ impl Body {
             };
             let filled = link.poll_fill(cx);
             let bytes = self.framing.decode(link.buffer())?;
+            link.rest();
             let is_over = self.settle();
             if !bytes.is_empty() {
-                return Poll::Ready(Ok(Some(apart(bytes))));
+                return Poll::Ready(Ok(Some(bytes)));
             }
             if !is_over && filled.is_pending() {
-                self.rest();
                 return Poll::Pending;
             }
             self.end_with_the_connection()?;
-        }
-    }
-
-    /// Holds no room for reads while nothing comes: most streams are silent most of the time.
-    fn rest(&mut self) {
-        if let Source::Open { link, .. } = &mut self.source {
-            link.rest();
         }
     }
 
@@ -153,14 +142,5 @@ impl Body {
             None => {}
         }
         Ok(())
-    }
-}
-
-/// Frees few bytes of the buffer that they were read into.
-fn apart(bytes: Bytes) -> Bytes {
-    if bytes.len() < ALONE {
-        Bytes::copy_from_slice(&bytes)
-    } else {
-        bytes
     }
 }

@@ -84,7 +84,6 @@ impl<B: Buf> Exchange<B> {
                 return Poll::Ready(Ok(head));
             }
             if filled.is_pending() {
-                self.link.rest();
                 return Poll::Pending;
             }
             match self.link.take_end() {

@@ -40,8 +40,9 @@ pub(super) async fn all_cores(bench: &Bench, effort: Effort) -> io::Result<()> {
 }
 
 async fn beside(bench: &Bench, effort: Effort, (threads, title): (usize, &str), rows: &[Row]) -> io::Result<()> {
-    let nginx = bench.nginx(threads).await?;
-    let program = bench.program(Setting::threads(threads)).await?;
+    let setting = Setting::threads(threads);
+    let (nginx, program) = (bench.nginx(threads).await?, bench.program(setting).await?);
+    let before = bench.before(setting).await?;
     let columns = [
         "what",
         "nginx",
@@ -53,36 +54,53 @@ async fn beside(bench: &Bench, effort: Effort, (threads, title): (usize, &str), 
         "memory",
     ];
     let table = Table::begin(title, columns);
+    let mut notes = Vec::new();
+    let servers: Vec<&Server> = [Some(&nginx), Some(&program), before.as_ref()]
+        .into_iter()
+        .flatten()
+        .collect();
     for (shape, requests, connections, goal) in rows.iter().copied() {
         bench.follow(shape);
         let requests = effort.of(requests).max(connections);
-        let (mut floor, mut ours) = (Vec::new(), Vec::new());
+        let mut rounds = vec![Vec::new(); servers.len()];
         for round in 0..=effort.rounds {
-            let rounds = [
-                a_request(&nginx, shape, connections, requests).await?,
-                a_request(&program, shape, connections, requests).await?,
-            ];
-            // The first round fills caches and pools.
-            if round > 0 {
-                floor.push(rounds[0]);
-                ours.push(rounds[1]);
+            for (server, rounds) in servers.iter().zip(&mut rounds) {
+                let spent = a_request(server, shape, connections, requests).await?;
+                // The first round fills caches and pools.
+                if round > 0 {
+                    rounds.push(spent);
+                }
             }
         }
-        let ratios: Sample = ours.iter().zip(&floor).map(|(ours, floor)| ours / floor).collect();
-        let [floor, ours] = [floor, ours].map(|rounds| Sample::from_iter(rounds).median());
+        let median = |rounds: &[f64]| rounds.iter().copied().collect::<Sample>().median();
+        let (floor, ours) = (median(&rounds[0]), median(&rounds[1]));
         let tokens = shape.tokens as f64;
         table.row([
             shape.name(),
             us(floor),
             us(ours),
-            ratios.spread().to_string(),
+            ratios(&rounds[1], &rounds[0]).spread().to_string(),
             goal.into(),
             us(floor / tokens),
             us(ours / tokens),
             mb(program.resident()?),
         ]);
+        if let Some(before) = rounds.get(2) {
+            let beside_nginx = ratios(before, &rounds[0]).spread();
+            let change = ratios(&rounds[1], before).spread();
+            let (name, before) = (shape.name(), us(median(before)));
+            notes.push(format!(
+                "{name}: {before} before, {beside_nginx} x nginx; now {change} x that"
+            ));
+        }
     }
+    notes.iter().for_each(|note| println!("\n{note}"));
     Ok(())
+}
+
+/// Round by round.
+fn ratios(ours: &[f64], than: &[f64]) -> Sample {
+    ours.iter().zip(than).map(|(ours, than)| ours / than).collect()
 }
 
 async fn a_request(server: &Server, shape: Shape, connections: usize, requests: usize) -> io::Result<f64> {

@@ -10,4 +10,5 @@
 )]
 
 pub mod decisions;
+pub mod line;
 pub mod request;

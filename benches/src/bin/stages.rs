@@ -7,19 +7,14 @@
 )]
 
 use futures_util::{StreamExt, stream};
-use orchestrator_assemble::{Assemble, Target};
+use orchestrator_benches::line::{self, Clients};
 use orchestrator_core::{
-    Answer, Blocking, Chunk, Cx, Delta, Failure, Filtered, FinishReason, Flow, Grounded, Head, Kind, Ledger,
-    LineMetrics, Live, Passage, Priority, Prompt, Reply, Request, RequestId, Retriever, Stage, Submit, Tasks, Tier,
-    Unique, answer,
+    Answer, Blocking, Chunk, Cx, Delta, Failure, Filtered, FinishReason, Flow, Grounded, Head, Kind, Ledger, Passage,
+    Priority, Prompt, Reply, Request, RequestId, Retriever, Stage, Submit, Tasks, Tier, Unique, answer,
 };
-use orchestrator_dedup::Dedup;
-use orchestrator_inference::Inference;
-use orchestrator_pipeline::{Gate, LanesConfig, Metrics, Parts, Size, Sizes, start};
-use orchestrator_post_process::PostProcess;
+use orchestrator_pipeline::Parts;
 use orchestrator_rag::{Index, Rag};
-use orchestrator_stream::Stream;
-use orchestrator_testkit::{Credits, collect, request, scripted::Model};
+use orchestrator_testkit::collect;
 use prometheus::Registry;
 use std::{error::Error, sync::Arc};
 use tokio::time::{Duration, Instant};
@@ -33,14 +28,9 @@ struct Bench {
     parts: Parts,
     searching: Arc<Rag>,
     registry: Registry,
+    ledger: Arc<Ledger>,
     clients: Clients,
     _folder: tempfile::TempDir,
-}
-
-/// Who asks; no two requests are equal.
-struct Clients {
-    ledger: Arc<Ledger>,
-    asked: u64,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -86,44 +76,33 @@ impl Bench {
     fn new() -> Result<Self, Box<dyn Error>> {
         let registry = Registry::new();
         let ledger = Ledger::new(8 << 20, 512 << 20, 10_000);
-        let metrics = Metrics::register(&registry, ledger.clone())?;
-        let rag_metrics = orchestrator_rag::Metrics::register(&registry)?;
-        let (folder, blocking) = (library()?, Blocking::new(1));
+        let parts = line::parts(TOKENS, &registry, &ledger)?;
+        let searching = orchestrator_rag::Metrics::register(&Registry::new())?;
+        let folder = library()?;
         let searched = orchestrator_rag::Config {
             folder: Some(folder.path().to_owned()),
             ..Default::default()
         };
-        let index = Index::open(&searched, blocking.clone(), rag_metrics.clone())?;
+        let index = Index::open(&searched, Blocking::new(1), searching.clone())?;
         index.as_ref().map_or(Ok(()), |index| index.refresh())?;
         let index = index.map(|index| index as Arc<dyn Retriever>);
-        let filters = orchestrator_post_process::Config {
-            stop: vec!["<|end|>".to_owned()],
-            ..Default::default()
-        };
-        let dedup_metrics = orchestrator_dedup::Metrics::register(&registry)?;
-        let filter_metrics = orchestrator_post_process::Metrics::register(&registry)?;
-        let pieces = (0..TOKENS).map(|nth| format!("tok{nth} "));
-        let parts = Parts {
-            dedup: Arc::new(Dedup::new(
-                Live::fixed(Default::default()),
-                ledger.clone(),
-                dedup_metrics,
-                blocking.clone(),
-            )),
-            gate: Gate::new(Credits::of(95).port(), Live::fixed(LanesConfig::default()), metrics),
-            rag: Arc::new(Rag::new(Default::default(), None, rag_metrics.clone())),
-            assemble: Arc::new(Assemble::build(&Default::default(), Target::default(), blocking)?),
-            inference: Arc::new(Inference::new(Arc::new(Model::saying(pieces)))),
-            post_process: Arc::new(PostProcess::build(&filters, &filter_metrics)?),
-            stream: Arc::new(Stream),
-        };
         Ok(Bench {
-            searching: Arc::new(Rag::new(searched, index, rag_metrics)),
+            searching: Arc::new(Rag::new(searched, index, searching)),
             parts,
             registry,
-            clients: Clients { ledger, asked: 0 },
+            ledger,
+            clients: Clients::default(),
             _folder: folder,
         })
+    }
+
+    /// A request with its way through the line and its client.
+    fn job(&mut self) -> (Cx, Answer, Box<Request>) {
+        let request = self.clients.request();
+        let until = Instant::now() + Duration::from_secs(600);
+        let (writer, client) = answer(until, Priority::Normal, self.ledger.clone());
+        let id = RequestId::mint(self.clients.asked(), [0; 10]);
+        (Cx::new(id, writer), client, Box::new(request))
     }
 
     async fn stages(&mut self) -> Result<(), Failure> {
@@ -136,9 +115,9 @@ impl Bench {
             post_process,
             stream,
         } = self.parts.clone();
-        run("dedup", &*dedup, || self.clients.job(), |request| request).await?;
-        run("gate", &gate, || self.clients.job(), Unique).await?;
-        run("rag without a folder", &*rag, || self.clients.job(), Unique).await?;
+        run("dedup", &*dedup, || self.job(), |request| request).await?;
+        run("gate", &gate, || self.job(), Unique).await?;
+        run("rag without a folder", &*rag, || self.job(), Unique).await?;
         let prompt = |request| Prompt {
             request,
             rewritten: false,
@@ -151,34 +130,22 @@ impl Bench {
                 passages: passages.clone(),
             }
         };
-        run("assemble", &*assemble, || self.clients.job(), grounded(Vec::new())).await?;
+        run("assemble", &*assemble, || self.job(), grounded(Vec::new())).await?;
         run(
             "assemble with four passages",
             &*assemble,
-            || self.clients.job(),
+            || self.job(),
             grounded(passages()),
         )
         .await?;
-        run("inference but for the call", &*inference, || self.clients.job(), prompt).await?;
-        run(
-            "post-process, set up",
-            &*post_process,
-            || self.clients.job(),
-            |_| reply(),
-        )
-        .await?;
-        run(
-            "stream, 32 tokens",
-            &*stream,
-            || self.clients.job(),
-            |_| Filtered(reply()),
-        )
-        .await?;
+        run("inference but for the call", &*inference, || self.job(), prompt).await?;
+        run("post-process, set up", &*post_process, || self.job(), |_| reply()).await?;
+        run("stream, 32 tokens", &*stream, || self.job(), |_| Filtered(reply())).await?;
         let searching = self.searching.clone();
         run(
             "rag, 2000 passages, on a blocking thread",
             &*searching,
-            || self.clients.job(),
+            || self.job(),
             Unique,
         )
         .await
@@ -186,29 +153,7 @@ impl Bench {
 
     /// From the submission of a request to the end of its answer of 32 tokens.
     async fn line(&mut self) -> Result<(), Box<dyn Error>> {
-        let size = || Size {
-            width: Live::fixed(1024),
-            capacity: 64,
-        };
-        let sizes = Sizes {
-            dedup: size(),
-            gate: size(),
-            rag: size(),
-            assemble: size(),
-            inference: size(),
-            post_process: size(),
-            stream: size(),
-        };
-        let metrics = Metrics::register(&Registry::new(), self.clients.ledger.clone())?;
-        let metrics = (LineMetrics::register(&self.registry)?, metrics);
-        let running = start(
-            self.parts.clone(),
-            sizes,
-            self.clients.ledger.clone(),
-            Tasks::new(),
-            metrics,
-        );
-        let entry = running.entry.clone();
+        let entry = line::open(self.parts.clone(), &self.registry, self.ledger.clone())?;
         let ask = |request: Request| {
             let answer = entry.submit(request);
             async { collect(answer?).await.map(drop) }
@@ -216,30 +161,6 @@ impl Bench {
         measure("the line without a model, 32 tokens", || self.clients.request(), ask).await?;
         entry.close();
         Ok(())
-    }
-}
-
-// === impl Clients ===
-
-impl Clients {
-    fn request(&mut self) -> Request {
-        self.asked += 1;
-        request(&format!(
-            "What does shelf {} of the library hold, and who put it there?",
-            self.asked
-        ))
-    }
-
-    /// A request with its way through the line and its client.
-    fn job(&mut self) -> (Cx, Answer, Box<Request>) {
-        let request = self.request();
-        let until = Instant::now() + Duration::from_secs(600);
-        let (writer, client) = answer(until, Priority::Normal, self.ledger.clone());
-        (
-            Cx::new(RequestId::mint(self.asked, [0; 10]), writer),
-            client,
-            Box::new(request),
-        )
     }
 }
 

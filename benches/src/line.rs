@@ -13,8 +13,8 @@ use prometheus::Registry;
 use std::{error::Error, sync::Arc};
 use tokio::runtime::{Builder, Runtime};
 
-/// Requests after which nothing is done for the first time.
-const WARM_UP: usize = 32;
+/// Requests after which nothing is done for the first time, nor any table of the model's grown by the next one.
+const WARM_UP: usize = 40;
 
 /// A line, open, on a runtime of its own.
 #[derive(Debug)]

@@ -28,6 +28,8 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(1);
 const MAX_DESTINATION: usize = 256;
 /// The most that a stream may send before its first token, as chunks weigh: such chunks wait in memory.
 const MAX_BEFORE_TOKEN: usize = 4 << 20;
+/// Bytes of a short event with its framing: room for as many chunks is made at once.
+const USUAL_EVENT: usize = 160;
 /// The most that is read of the body of a sign of life, in bytes. Lists of models are long.
 const MAX_PROBE: usize = 4 << 20;
 /// How long the body of a sign of life is waited for.
@@ -205,7 +207,11 @@ impl Events {
             let batch = batch?;
             let has_token = batch.iter().any(Chunk::has_content);
             weight = batch.iter().map(Chunk::weight).fold(weight, usize::saturating_add);
-            chunks.extend(batch);
+            if chunks.is_empty() {
+                chunks = batch;
+            } else {
+                chunks.extend(batch);
+            }
             if has_token {
                 return Ok(chunks);
             }
@@ -227,7 +233,10 @@ impl Events {
                 None => Ok(body.arrived().await),
             };
             let read = match arrived {
-                Ok(Ok(Some(bytes))) => self.reader.feed(&bytes, &mut chunks),
+                Ok(Ok(Some(bytes))) => {
+                    chunks.reserve(bytes.len().div_ceil(USUAL_EVENT));
+                    self.reader.feed(&bytes, &mut chunks)
+                }
                 Ok(Ok(None)) => self.reader.end(),
                 Ok(Err(error)) => Err(broken(error)),
                 Err(silent) => Err(silent),

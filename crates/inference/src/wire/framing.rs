@@ -185,16 +185,20 @@ impl Chunked {
 /// Reads `chunk-size [ chunk-ext ]`; extensions are not looked at.
 fn chunk_size(line: &[u8]) -> Result<u64, WireError> {
     const BAD: WireError = WireError::Protocol("a chunk size is not a hexadecimal number");
-    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    let (digits, rest) = line.split_at_checked(digits).ok_or(BAD)?;
-    if digits.len() > SIZE_DIGITS {
-        return Err(WireError::Protocol("a chunk size is too large"));
+    const LARGE: WireError = WireError::Protocol("a chunk size is too large");
+    let (mut size, mut rest) = (0_u64, line);
+    while let [byte, after @ ..] = rest
+        && let Some(digit) = char::from(*byte).to_digit(16)
+    {
+        size = size.checked_mul(16).ok_or(LARGE)? | u64::from(digit);
+        rest = after;
     }
-    if !rest.is_empty() && rest.trim_ascii_start().first() != Some(&b';') {
-        return Err(BAD);
+    match line.len().saturating_sub(rest.len()) {
+        0 => Err(BAD),
+        digits if digits > SIZE_DIGITS => Err(LARGE),
+        _ if rest.is_empty() || rest.trim_ascii_start().first() == Some(&b';') => Ok(size),
+        _ => Err(BAD),
     }
-    let digits = std::str::from_utf8(digits).map_err(|_| BAD)?;
-    u64::from_str_radix(digits, 16).map_err(|_| BAD)
 }
 
 /// As many of the `left` bytes as `input` holds.

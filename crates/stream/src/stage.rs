@@ -26,6 +26,8 @@ struct Source {
     over: Option<Result<(), Failure>>,
     /// Whether the worker may have more at once.
     has_more: bool,
+    /// Whether it had no more and will wake the task: the next look, in the same poll of that task, would be in vain.
+    is_drained: bool,
 }
 
 /// What the chunks so far say about the end of the answer.
@@ -50,6 +52,7 @@ impl Stage for Stream {
         let mut source = Source::new(reply.events);
         let mut outcome = Outcome::default();
         loop {
+            // Between two looks at a source that is drained nothing else is awaited.
             let chunks = source.gather().await;
             // The chunks are seen as they are appended, for nobody hears those after the first that does not fit.
             if !chunks.is_empty() && !cx.push(chunks.into_iter().inspect(|chunk| outcome.see(chunk))) {
@@ -94,6 +97,7 @@ impl Source {
             events,
             over: None,
             has_more: false,
+            is_drained: false,
         }
     }
 
@@ -104,6 +108,9 @@ impl Source {
     }
 
     fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Chunk>> {
+        if std::mem::take(&mut self.is_drained) {
+            return Poll::Pending;
+        }
         let mut gathered = Vec::new();
         self.has_more = false;
         for _ in 0..MAX_BATCHES {
@@ -113,7 +120,10 @@ impl Source {
                 Poll::Ready(Some(Err(failure))) => self.over = Some(Err(failure)),
                 Poll::Ready(None) => self.over = Some(Ok(())),
                 Poll::Pending if gathered.is_empty() => return Poll::Pending,
-                Poll::Pending => return Poll::Ready(gathered),
+                Poll::Pending => {
+                    self.is_drained = true;
+                    return Poll::Ready(gathered);
+                }
             }
             if self.over.is_some() {
                 return Poll::Ready(gathered);

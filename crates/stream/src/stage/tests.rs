@@ -198,6 +198,32 @@ async fn what_is_ready_at_once_is_one_append_and_what_comes_later_another() {
     assert_eq!(heard.join_all().await, [vec![32, 4]]);
 }
 
+/// A token that comes alone costs two looks at the source: the one that finds it, and the one that finds no more.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_has_no_more_is_left_alone_until_it_wakes_the_task() {
+    const TOKENS: usize = 5;
+    let (mut cx, answer) = open(Ledger::generous());
+    let tokens = stream::iter(0..TOKENS).then(|_| async {
+        sleep(Duration::from_millis(5)).await;
+        Ok(vec![text("t")])
+    });
+    let last = stream::iter([Ok(vec![finish(FinishReason::Stop)])]);
+    let mut events = Box::pin(tokens.chain(last));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let source = stream::poll_fn(move |cx| {
+        counted.fetch_add(1, SeqCst);
+        events.poll_next_unpin(cx)
+    });
+    let heard = tokio::task::JoinSet::from_iter([looks(answer)]);
+    let flow = Stream.run(&mut cx, reply(source)).await;
+    assert_eq!(done(flow).finish, FinishReason::Stop);
+    drop(cx);
+    assert_eq!(heard.join_all().await, [[1, 1, 1, 1, 2]], "the finish comes with the last token");
+    // Once before anything is there; at the last token the finish and the end are found, and nothing is waited for.
+    assert_eq!(asked.load(SeqCst), 1 + 2 * TOKENS + 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_is_never_silent_does_not_hold_its_core() {
     let (mut cx, answer) = open(Ledger::generous());

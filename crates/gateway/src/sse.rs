@@ -25,9 +25,6 @@ use std::{
 };
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-/// Polls of an answer before its bytes must leave, so that one fast answer cannot starve its core.
-const POLLS: usize = 64;
-
 /// Bytes that frame an event.
 const FRAME: usize = b"data: \n\n".len();
 
@@ -129,18 +126,18 @@ impl Events {
             let text = "The server went down before the answer was complete.";
             self.fail(&Failure::new(Code::Draining, text));
         }
-        for _ in 0..POLLS {
-            if self.over {
-                return;
-            }
+        while !self.over {
             match Pin::new(&mut self.answer).poll_next(cx) {
                 Poll::Ready(Some(Ok(chunks))) => self.write(&chunks),
                 Poll::Ready(Some(Err(failure))) => self.fail(&failure),
                 Poll::Ready(None) => self.finish(),
                 Poll::Pending => return,
             }
+            // These were all that have arrived; who takes them asks again, and is woken then. The end leaves with them.
+            if !self.out.is_empty() && self.answer.end().is_none() {
+                return;
+            }
         }
-        cx.waker().wake_by_ref();
     }
 
     fn write(&mut self, chunks: &Chunks) {

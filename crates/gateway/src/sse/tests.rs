@@ -70,6 +70,20 @@ async fn silence_lets_the_status_go_and_is_filled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_client_is_not_sent_delays_nothing_after_it() {
+    let script = Script::new().text("a").after(1_000).usage(3, 5).after(1_000).text("b");
+    let expected = expect![[r#"
+        0      HTTP/1.1 200 OK
+        0      "a"
+        2000   "b"
+        2000   "stop"
+        2000   [DONE]
+        2000   over
+    "#]];
+    check(script.finish(FinishReason::Stop), "", expected).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_stands_in_is_said_in_a_comment_once_the_status_has_left() {
     let script = Script::new().after(25_000).text("a").after(12_000).text("b");
     let expected = expect![[r#"

@@ -22,7 +22,8 @@ impl RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "req_{}", self.0.simple())
+        f.write_str("req_")?;
+        f.write_str(self.0.simple().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 

@@ -1,5 +1,5 @@
 //! The work on one request: its body is read, it gets its key for sharing and its place at a worker, and its answer of 32
-//! tokens is read from the worker's bytes and written for the client.
+//! tokens is read from the worker's bytes, whole or as a stream, and written for the client.
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,
@@ -15,10 +15,12 @@ use orchestrator_dialect::{
     Protocol,
     chat::{EventWriter, Parsed, parse_request},
     reader::Reader,
+    whole,
 };
 use std::hint::black_box;
 
 #[library_benchmark]
+#[bench::short(setup = request::short)]
 #[bench::one_kilobyte(args = (1 << 10), setup = request::body)]
 #[bench::sixty_four_kilobytes(args = (1 << 16), setup = request::body)]
 fn parse(body: bytes::Bytes) -> Option<Parsed> {
@@ -26,6 +28,7 @@ fn parse(body: bytes::Bytes) -> Option<Parsed> {
 }
 
 #[library_benchmark]
+#[bench::short(setup = request::short_shared)]
 #[bench::one_kilobyte(args = (1 << 10), setup = request::shared)]
 #[bench::sixty_four_kilobytes(args = (1 << 16), setup = request::shared)]
 fn dedup((stage, mut cx, request): (Dedup, Cx, Box<Request>)) -> bool {
@@ -42,6 +45,12 @@ fn read(bytes: Vec<u8>) -> usize {
 }
 
 #[library_benchmark]
+#[bench::of_32_tokens(setup = request::whole)]
+fn read_whole(body: bytes::Bytes) -> bool {
+    black_box(whole::read(Protocol::Chat, &body).is_ok())
+}
+
+#[library_benchmark]
 #[bench::burst_of_32(setup = request::chunks)]
 fn write((mut writer, head, chunks): (EventWriter, Head, Vec<Chunk>)) -> usize {
     let mut bytes = bytes::BytesMut::with_capacity(1 << 14);
@@ -53,5 +62,8 @@ fn write((mut writer, head, chunks): (EventWriter, Head, Vec<Chunk>)) -> usize {
     black_box(bytes.len())
 }
 
-library_benchmark_group!(name = request_path, benchmarks = [parse, dedup, read, write]);
+library_benchmark_group!(
+    name = request_path,
+    benchmarks = [parse, dedup, read, read_whole, write]
+);
 main!(library_benchmark_groups = request_path);

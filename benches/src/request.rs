@@ -21,12 +21,34 @@ pub fn body(bytes: usize) -> Bytes {
     ))
 }
 
+/// The body of a short question, as many ask it.
+pub fn short() -> Bytes {
+    let system = r#"{"role":"system","content":"You answer in one sentence."}"#;
+    let user = r#"{"role":"user","content":"What is to be said of the number 1009, and why do people who are asked so often say so?"}"#;
+    Bytes::from(format!(
+        r#"{{"model":"m","stream":false,"temperature":0.2,"messages":[{system},{user}]}}"#
+    ))
+}
+
 /// A request of about `bytes` bytes before the stage that shares answers, which has not seen it yet.
 ///
 /// # Panics
 ///
 /// If the stage cannot be made.
 pub fn shared(bytes: usize) -> (Dedup, Cx, Box<Request>) {
+    before_dedup(body(bytes))
+}
+
+/// A short request before that stage.
+///
+/// # Panics
+///
+/// If the stage cannot be made.
+pub fn short_shared() -> (Dedup, Cx, Box<Request>) {
+    before_dedup(short())
+}
+
+fn before_dedup(body: Bytes) -> (Dedup, Cx, Box<Request>) {
     let ledger = Ledger::generous();
     let metrics = orchestrator_dedup::Metrics::register(&Registry::new()).expect("a new registry");
     let dedup = Dedup::new(
@@ -39,7 +61,7 @@ pub fn shared(bytes: usize) -> (Dedup, Cx, Box<Request>) {
     // The client stays, or nobody would want the work.
     std::mem::forget(client);
     let cx = Cx::new(RequestId::mint(0, [0; 10]), writer);
-    (dedup, cx, Box::new(chat(body(bytes))))
+    (dedup, cx, Box::new(chat(body)))
 }
 
 /// What a worker sends of an answer of 32 tokens, in one burst.
@@ -59,7 +81,20 @@ pub fn events() -> Vec<u8> {
     events.into_bytes()
 }
 
-/// The chunks of that answer, and who writes them for a client.
+/// The same answer as one body.
+pub fn whole() -> Bytes {
+    let text: String = (0..32).map(|nth| format!("tok{nth} ")).collect();
+    let choice = format!(
+        r#"{{"index":0,"message":{{"role":"assistant","content":"{text}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}"#
+    );
+    let details = r#""prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}"#;
+    let usage = format!(r#"{{"prompt_tokens":7,"completion_tokens":32,"total_tokens":39,{details}}}"#);
+    Bytes::from(format!(
+        r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":[{choice}],"usage":{usage}}}"#
+    ))
+}
+
+/// The chunks of the burst, and who writes them for a client.
 ///
 /// # Panics
 ///

@@ -8,9 +8,13 @@ fn the_benchmarks_do_what_they_measure() {
     let (bytes, size) = (body(1 << 16), 1 << 16);
     assert!((size..size + 200).contains(&bytes.len()));
     assert!(orchestrator_dialect::chat::parse_request(bytes).unwrap().stream);
-    let (dedup, mut cx, request) = shared(1 << 10);
-    let flow = dedup.run(&mut cx, request).now_or_never();
-    assert!(matches!(flow, Some(Ok(Flow::Next(Unique(_))))));
+    assert!(!orchestrator_dialect::chat::parse_request(short()).unwrap().stream);
+    for (dedup, mut cx, request) in [shared(1 << 10), short_shared()] {
+        let flow = dedup.run(&mut cx, request).now_or_never();
+        assert!(matches!(flow, Some(Ok(Flow::Next(Unique(_))))));
+    }
+    let (_, chunk) = orchestrator_dialect::whole::read(Protocol::Chat, &whole()).unwrap();
+    assert_eq!(chunk.deltas.len(), 3, "a text, the finish, the usage");
     let (mut writer, head, chunks) = chunks();
     let mut written = 0;
     for chunk in &chunks {

@@ -5,7 +5,7 @@
 //! of the document, and copied once, in the order of the keys, however deep it stands.
 
 use memchr::memchr2;
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 /// Objects and arrays inside each other; deeper ones are refused.
 const MAX_DEPTH: usize = 128;
@@ -23,6 +23,8 @@ pub(crate) struct Speller {
     objects: Vec<Object>,
     /// The entries of these objects, in the order of their keys.
     entries: Vec<Entry>,
+    /// The entries of the objects that are being read, one inside the other.
+    open: Vec<Entry>,
 }
 
 /// An object, from its brace to before the other one.
@@ -40,7 +42,7 @@ struct Entry {
 }
 
 struct Reader<'a, 's> {
-    rest: &'a str,
+    rest: &'a [u8],
     to: &'s mut Speller,
 }
 
@@ -48,14 +50,14 @@ struct Reader<'a, 's> {
 
 impl Speller {
     /// Appends the canonical spelling of a JSON value. Each text carries its length, so that no two values are spelt alike.
-    pub(crate) fn write(&mut self, value: &str, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+    pub(crate) fn write(&mut self, value: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
         self.spelt.clear();
         self.objects.clear();
         self.entries.clear();
+        self.open.clear();
         let mut reader = Reader { rest: value, to: self };
         reader.value(0)?;
-        reader.skip_blanks();
-        if !reader.rest.is_empty() {
+        if reader.peek().is_some() {
             return Err(Unreadable);
         }
         self.objects.sort_unstable_by_key(|object| object.spelt.start);
@@ -74,6 +76,8 @@ impl Speller {
         self.objects.shrink_to(items);
         self.entries.clear();
         self.entries.shrink_to(items);
+        self.open.clear();
+        self.open.shrink_to(items);
     }
 
     /// Copies what is spelt in a range, with the keys of all objects in it in order.
@@ -93,20 +97,22 @@ impl Speller {
         }
     }
 
-    /// Notes an object that has just been spelt, if its keys are not in order.
-    fn end(&mut self, start: usize, mut entries: Vec<Entry>) {
-        let key = |entry: &Entry| self.spelt.get(entry.spelt.start..entry.key_end).unwrap_or_default();
-        if entries.is_sorted_by_key(key) {
-            return;
+    /// Ends the object that began at `start`, whose entries are open from `first` on; notes it, if its keys are not in order.
+    fn end(&mut self, start: usize, first: usize) {
+        let Speller { spelt, open, .. } = self;
+        let key = |entry: &Entry| spelt.get(entry.spelt.start..entry.key_end).unwrap_or_default();
+        let entries = open.get_mut(first..).unwrap_or_default();
+        if !entries.is_sorted_by_key(key) {
+            // A stable order: a key that stands twice keeps both values, in their order.
+            entries.sort_by(|a, b| key(a).cmp(key(b)));
+            let noted = self.entries.len();
+            self.entries.extend(self.open.drain(first..));
+            self.objects.push(Object {
+                spelt: start..self.spelt.len(),
+                entries: noted..self.entries.len(),
+            });
         }
-        // A stable order: a key that stands twice keeps both values, in their order.
-        entries.sort_by(|a, b| key(a).cmp(key(b)));
-        let first = self.entries.len();
-        self.entries.extend(entries);
-        self.objects.push(Object {
-            spelt: start..self.spelt.len(),
-            entries: first..self.entries.len(),
-        });
+        self.open.truncate(first);
     }
 }
 
@@ -117,126 +123,129 @@ impl<'a> Reader<'a, '_> {
         if depth > MAX_DEPTH {
             return Err(Unreadable);
         }
-        self.skip_blanks();
-        match self.rest.as_bytes().first() {
+        match self.peek() {
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
-            Some(b'"') => {
-                let text = self.text()?;
-                write_text(&text, &mut self.to.spelt);
-                Ok(())
-            }
+            Some(b'"') => self.text(),
             _ => self.word(),
         }
     }
 
     fn object(&mut self, depth: usize) -> Result<(), Unreadable> {
-        self.take('{')?;
-        let begin = self.to.spelt.len();
+        self.take(b'{')?;
+        let (start, first) = (self.to.spelt.len(), self.to.open.len());
         self.to.spelt.push(b'{');
-        let mut entries: Vec<Entry> = Vec::new();
-        while !self.try_take('}') {
-            if !entries.is_empty() {
-                self.take(',')?;
-                self.skip_blanks();
-            }
+        while !self.ends(b'}', self.to.open.len() == first)? {
             let start = self.to.spelt.len();
-            let key = self.text()?;
-            write_text(&key, &mut self.to.spelt);
+            self.text()?;
             let key_end = self.to.spelt.len();
-            self.take(':')?;
+            self.take(b':')?;
             self.value(depth.saturating_add(1))?;
-            entries.push(Entry {
+            self.to.open.push(Entry {
                 spelt: start..self.to.spelt.len(),
                 key_end,
             });
         }
-        self.to.end(begin, entries);
+        self.to.end(start, first);
         self.to.spelt.push(b'}');
         Ok(())
     }
 
     fn array(&mut self, depth: usize) -> Result<(), Unreadable> {
-        self.take('[')?;
+        self.take(b'[')?;
         self.to.spelt.push(b'[');
-        let mut first = true;
-        while !self.try_take(']') {
-            if !std::mem::take(&mut first) {
-                self.take(',')?;
-            }
+        let mut is_first = true;
+        while !self.ends(b']', is_first)? {
             self.value(depth.saturating_add(1))?;
+            is_first = false;
         }
         self.to.spelt.push(b']');
         Ok(())
     }
 
-    /// A text without its quotes; borrowed unless it has escapes.
-    fn text(&mut self) -> Result<Cow<'a, str>, Unreadable> {
-        let inner = self.rest.strip_prefix('"').ok_or(Unreadable)?;
-        let mut escaped = false;
-        let mut from = 0;
-        loop {
-            let at = inner
-                .as_bytes()
-                .get(from..)
-                .and_then(|rest| memchr2(b'"', b'\\', rest))
-                .and_then(|at| at.checked_add(from));
-            let at = at.ok_or(Unreadable)?;
-            if inner.as_bytes().get(at) == Some(&b'"') {
-                let (text, rest) = inner.split_at(at);
-                let quoted_len = text.len().saturating_add(2);
-                let quoted = self.rest.get(..quoted_len).ok_or(Unreadable)?;
-                self.rest = rest.get(1..).ok_or(Unreadable)?;
-                return match escaped {
-                    false => Ok(Cow::Borrowed(text)),
-                    true => serde_json::from_str(quoted).map(Cow::Owned).map_err(|_| Unreadable),
-                };
-            }
-            escaped = true;
-            from = at.saturating_add(2);
+    /// Whether the object or array ends here; if not, the comma before all but the first entry is stepped over.
+    fn ends(&mut self, bracket: u8, is_first: bool) -> Result<bool, Unreadable> {
+        if self.peek() == Some(bracket) {
+            return self.take(bracket).map(|()| true);
         }
+        if !is_first {
+            self.take(b',')?;
+        }
+        Ok(false)
+    }
+
+    /// A text by what it says: without its quotes and escapes.
+    fn text(&mut self) -> Result<(), Unreadable> {
+        self.peek();
+        let [b'"', inner @ ..] = self.rest else {
+            return Err(Unreadable);
+        };
+        let mut len = end_of_plain(inner, 0)?;
+        let mut is_escaped = false;
+        while inner.get(len) == Some(&b'\\') {
+            is_escaped = true;
+            len = end_of_plain(inner, len.saturating_add(2))?;
+        }
+        let (text, rest) = inner.split_at_checked(len).ok_or(Unreadable)?;
+        if is_escaped {
+            let quoted = self.rest.get(..len.saturating_add(2)).ok_or(Unreadable)?;
+            let text: String = serde_json::from_slice(quoted).map_err(|_| Unreadable)?;
+            write_text(text.as_bytes(), &mut self.to.spelt);
+        } else {
+            write_text(text, &mut self.to.spelt);
+        }
+        self.rest = rest.get(1..).unwrap_or_default();
+        Ok(())
     }
 
     /// A number, `true`, `false` or `null`, by its text.
     fn word(&mut self) -> Result<(), Unreadable> {
-        let end = self.rest.bytes().position(|byte| b",]} \t\n\r".contains(&byte));
-        let end = end.unwrap_or(self.rest.len());
-        let (word, rest) = self
-            .rest
-            .split_at_checked(end)
-            .filter(|(word, _)| !word.is_empty())
-            .ok_or(Unreadable)?;
-        self.to.spelt.extend_from_slice(word.as_bytes());
+        let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
+        let end = self.rest.iter().position(ends).unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at_checked(end).unwrap_or_default();
+        if word.is_empty() {
+            return Err(Unreadable);
+        }
+        self.to.spelt.extend_from_slice(word);
         self.to.spelt.push(b' ');
         self.rest = rest;
         Ok(())
     }
 
-    fn take(&mut self, c: char) -> Result<(), Unreadable> {
-        if self.try_take(c) { Ok(()) } else { Err(Unreadable) }
+    /// Steps over the byte that must come next.
+    fn take(&mut self, byte: u8) -> Result<(), Unreadable> {
+        self.peek().filter(|next| *next == byte).ok_or(Unreadable)?;
+        self.rest = self.rest.get(1..).unwrap_or_default();
+        Ok(())
     }
 
-    fn try_take(&mut self, c: char) -> bool {
-        self.skip_blanks();
-        let rest = self.rest.strip_prefix(c);
-        self.rest = rest.unwrap_or(self.rest);
-        if rest.is_some() {
-            self.skip_blanks();
+    /// The first byte behind the blanks.
+    fn peek(&mut self) -> Option<u8> {
+        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
+            self.rest = rest;
         }
-        rest.is_some()
-    }
-
-    fn skip_blanks(&mut self) {
-        let blanks = self.rest.bytes().take_while(|byte| b" \t\n\r".contains(byte));
-        self.rest = self.rest.get(blanks.count()..).unwrap_or_default();
+        self.rest.first().copied()
     }
 }
 
-/// A text with its length before it.
-pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
+/// Where the first quote or backslash stands from `from` on.
+fn end_of_plain(text: &[u8], from: usize) -> Result<usize, Unreadable> {
+    let found = text.get(from..).and_then(|rest| memchr2(b'"', b'\\', rest));
+    found.and_then(|at| at.checked_add(from)).ok_or(Unreadable)
+}
+
+/// A text with its length before it: seven bits a byte, the lowest first, and a high bit where more follow (LEB128).
+pub(crate) fn write_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    out.extend_from_slice(&text.len().to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
+    let mut len = text.len();
+    while len >= 0x80 {
+        let [low, ..] = len.to_le_bytes();
+        out.push(low | 0x80);
+        len >>= 7;
+    }
+    let [low, ..] = len.to_le_bytes();
+    out.push(low);
+    out.extend_from_slice(text);
 }
 
 #[cfg(test)]

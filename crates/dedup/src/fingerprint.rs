@@ -1,7 +1,7 @@
 //! What makes two requests equal: everything that changes the answer, and nothing else.
 
 use crate::canonical::{Speller, Unreadable, write_text};
-use orchestrator_core::{Code, Failure, Fingerprint, Request};
+use orchestrator_core::{Code, Dialect, Failure, Field, Fingerprint, Request};
 use std::cell::RefCell;
 
 /// Fields that say how the answer is delivered, not what it is.
@@ -32,20 +32,28 @@ pub(crate) fn fingerprint(request: &Request, by_session: bool) -> Result<Fingerp
 
 fn spell(request: &Request, by_session: bool, speller: &mut Speller, out: &mut Vec<u8>) -> Result<(), Unreadable> {
     let original = &request.original;
-    let mut fields: Vec<&str> = original.fields.iter().map(|field| &*field.name).collect();
-    fields.retain(|name| !DELIVERY.contains(name) && *name != "model");
-    fields.sort_unstable();
-    write_text("request v1", out);
-    write_text(&format!("{:?}", original.dialect), out);
-    write_text(&request.model, out);
+    let mut fields: Vec<&Field> = original.fields.iter().collect();
+    fields.retain(|field| !DELIVERY.contains(&&*field.name) && *field.name != *"model");
+    fields.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    write_text(b"request v2", out);
+    write_text(dialect(original.dialect), out);
+    write_text(request.model.as_bytes(), out);
     if by_session {
-        write_text(request.session.as_deref().unwrap_or_default(), out);
+        write_text(request.session.as_deref().unwrap_or_default().as_bytes(), out);
     }
-    for name in fields {
-        write_text(name, out);
-        speller.write(original.field(name).ok_or(Unreadable)?, out)?;
+    for field in fields {
+        write_text(field.name.as_bytes(), out);
+        speller.write(original.body.get(field.value.clone()).ok_or(Unreadable)?, out)?;
     }
     Ok(())
+}
+
+fn dialect(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::Chat => b"chat",
+        Dialect::Messages => b"messages",
+        Dialect::Ollama => b"ollama",
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 fn spelt(value: &str) -> Result<Vec<u8>, Unreadable> {
     let mut out = Vec::new();
-    Speller::default().write(value, &mut out).map(|()| out)
+    Speller::default().write(value.as_bytes(), &mut out).map(|()| out)
 }
 
 fn same(a: &str, b: &str) -> bool {
@@ -58,6 +58,25 @@ fn everything_else_does() {
     }
 }
 
+/// How long a spelt text says that it is, and the text.
+fn read_text(spelt: &[u8]) -> (usize, &[u8]) {
+    let len_end = 2 + spelt[1..].iter().position(|byte| *byte < 0x80).unwrap();
+    let bits = spelt[1..len_end].iter().rev();
+    let len = bits.fold(0, |len, byte| len << 7 | usize::from(byte & 0x7f));
+    (len, &spelt[len_end..])
+}
+
+#[test]
+fn a_text_carries_its_length_however_long_it_is() {
+    for len in [0, 1, 127, 128, 129, 255, 16_383, 16_384, 70_000] {
+        let text: String = "\"x".chars().cycle().take(len).collect();
+        let spelt = spelt(&json!(text).to_string()).unwrap();
+        assert_eq!((spelt[0], read_text(&spelt)), (b'"', (len, text.as_bytes())));
+    }
+    // What looks like the end of a text and the begin of the next is a part of it.
+    assert!(!same(r#"["a\"\u0001b"]"#, r#"["a","b"]"#));
+}
+
 #[test]
 fn deep_nesting_is_refused_and_does_not_exhaust_the_stack() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -75,7 +94,7 @@ fn a_text_is_copied_once_however_deep_it_stands() {
     };
     let spent = |depth: usize| {
         let (mut speller, mut out) = (Speller::default(), Vec::new());
-        speller.write(&nested(depth), &mut out).unwrap();
+        speller.write(nested(depth).as_bytes(), &mut out).unwrap();
         assert!(out.len() < 2 * text.len() && speller.spelt.len() == out.len());
         (speller.objects.len(), speller.entries.len())
     };
@@ -88,7 +107,7 @@ fn only_objects_out_of_order_are_noted_and_nothing_is_left_of_the_value_before()
     let mut speller = Speller::default();
     let mut spell = |value: &str| {
         let mut out = Vec::new();
-        speller.write(value, &mut out).unwrap();
+        speller.write(value.as_bytes(), &mut out).unwrap();
         (out, speller.objects.len(), speller.spelt.capacity())
     };
     let (ordered, noted, _) = spell(r#"[{"a":1,"b":{"c":2,"d":3}},{},{"z":0}]"#);

@@ -219,7 +219,11 @@ async fn a_source_that_has_no_more_is_left_alone_until_it_wakes_the_task() {
     let flow = Stream.run(&mut cx, reply(source)).await;
     assert_eq!(done(flow).finish, FinishReason::Stop);
     drop(cx);
-    assert_eq!(heard.join_all().await, [[1, 1, 1, 1, 2]], "the finish comes with the last token");
+    assert_eq!(
+        heard.join_all().await,
+        [[1, 1, 1, 1, 2]],
+        "the finish comes with the last token"
+    );
     // Once before anything is there; at the last token the finish and the end are found, and nothing is waited for.
     assert_eq!(asked.load(SeqCst), 1 + 2 * TOKENS + 1);
 }

@@ -4,7 +4,10 @@ use super::*;
 use orchestrator_core::Request;
 use orchestrator_testkit::request;
 use serde_json::Value;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::{
+    pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 /// Two rooms of one credit each, and a limit above which the first refuses.
 #[derive(Default)]
@@ -75,18 +78,27 @@ fn before(capacity: TwoRooms) -> (Gate, Registry) {
     (Gate::new(Arc::new(capacity), lanes, metrics), registry)
 }
 
+/// All come to the gate, each to its room; what each hears at once.
+async fn all_pass<'a>(
+    gate: &'a Gate,
+    jobs: &'a [(usize, (Cx, Answer))],
+) -> (
+    Vec<Pin<Box<impl Future<Output = Result<Pass, Failure>> + use<'a>>>>,
+    Vec<Poll<Result<Pass, Failure>>>,
+) {
+    let coming = jobs.iter().map(|(room, (cx, _))| Box::pin(gate.pass(cx, *room)));
+    let (mut passes, mut heard): (Vec<_>, Vec<_>) = (coming.collect(), Vec::new());
+    for pass in &mut passes {
+        heard.push(futures_util::poll!(pass.as_mut()));
+    }
+    (passes, heard)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_full_room_blocks_no_other_and_each_calls_its_own() {
     let (gate, _) = rooms(false);
     let jobs = [0, 0, 1, 1].map(|room| (room, job(Priority::Normal, LONG)));
-    let mut passes: Vec<_> = jobs
-        .iter()
-        .map(|(room, (cx, _))| Box::pin(gate.pass(cx, *room)))
-        .collect();
-    let mut heard = Vec::new();
-    for pass in &mut passes {
-        heard.push(futures_util::poll!(pass.as_mut()));
-    }
+    let (mut passes, mut heard) = all_pass(&gate, &jobs).await;
     let ready: Vec<bool> = heard.iter().map(Poll::is_ready).collect();
     assert_eq!(ready, [true, false, true, false]);
     drop(heard.remove(2));
@@ -103,14 +115,7 @@ async fn what_one_room_gives_back_is_asked_for_by_those_alone_that_share_it() {
     let looks = capacity.looks.clone();
     let (gate, _) = before(capacity);
     let jobs = [0, 0, 1, 1, 1].map(|room| (room, job(Priority::Normal, LONG)));
-    let mut passes: Vec<_> = jobs
-        .iter()
-        .map(|(room, (cx, _))| Box::pin(gate.pass(cx, *room)))
-        .collect();
-    let mut heard = Vec::new();
-    for pass in &mut passes {
-        heard.push(futures_util::poll!(pass.as_mut()));
-    }
+    let (mut passes, mut heard) = all_pass(&gate, &jobs).await;
     let before = looks[1].load(Relaxed);
     drop(heard.remove(0));
     assert_eq!((looks[1].load(Relaxed), poll(&mut passes[1]).await), (before, true));

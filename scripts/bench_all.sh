@@ -38,7 +38,7 @@ compare() {
         echo "beside nginx: left out, since there is no $program; cargo build --release -p orchestrator makes it"
     else
         echo "beside nginx: $program of $(date -r "$program" '+%F %T')"
-        cargo run --release --quiet -p orchestrator-benches --bin compare -- --short --program "$program" ||
+        cargo run --profile bench --quiet -p orchestrator-benches --bin compare -- --short --program "$program" ||
             echo "beside nginx: failed; it only informs" >&2
     fi
 }

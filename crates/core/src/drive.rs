@@ -131,16 +131,20 @@ impl<S: Stage> Driven<S> {
 
     async fn work(self: Arc<Self>, job: Job<S::In>, place: Place) -> Option<Onward> {
         let Job { mut cx, body } = job;
-        let started = Instant::now();
+        let started = cx.handed_on.take().unwrap_or_else(Instant::now);
         if cx.deadline().is_none_or(|until| until <= started) {
             return None;
         }
         let flow = self.stage.run(&mut cx, body).await;
-        let took = started.elapsed();
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(started);
         place.0.metrics.worked(took);
         cx.worked(S::NAME, took);
         match flow {
-            Ok(Flow::Next(body)) => return self.next.pass(Job { cx, body }).await,
+            Ok(Flow::Next(body)) => {
+                cx.handed_on = Some(ended);
+                return self.next.pass(Job { cx, body }).await;
+            }
             Ok(Flow::Join(answer, cache)) => cx.writer.join(answer, cache),
             Ok(Flow::Done(end)) => cx.writer.finish(end),
             Err(failure) => cx.writer.fail(failure),

@@ -107,7 +107,8 @@ impl<T> Outlet<T> {
         }
     }
 
-    async fn pass_in_turn(&self, job: Job<T>) -> Option<Onward> {
+    async fn pass_in_turn(&self, mut job: Job<T>) -> Option<Onward> {
+        job.cx.handed_on = None;
         let _turn = self.turn.lock().await;
         match self.straight(job) {
             Ok(onward) => Some(onward),

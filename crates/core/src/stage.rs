@@ -64,6 +64,8 @@ pub struct Cx {
     choices: u32,
     waited: Duration,
     admitted: Option<Box<dyn Admitted>>,
+    /// When a stage has let go of it, while it goes straight on: the next one begins then, without another look at the clock.
+    pub(crate) handed_on: Option<Instant>,
 }
 
 // === impl StageName ===
@@ -105,6 +107,7 @@ impl Cx {
             choices: 1,
             waited: Duration::ZERO,
             admitted: None,
+            handed_on: None,
         }
     }
 

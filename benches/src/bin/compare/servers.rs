@@ -121,7 +121,11 @@ fn build() -> Result<PathBuf, Box<dyn Error>> {
     let found = std::env::current_exe()?.with_file_name("orchestrator");
     match found.is_file() {
         true => Ok(found),
-        false => Err(format!("{} is missing: run this with cargo run --profile bench", found.display()).into()),
+        false => Err(format!(
+            "{} is missing: run this with cargo run --profile bench",
+            found.display()
+        )
+        .into()),
     }
 }
 

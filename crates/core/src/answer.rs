@@ -3,18 +3,22 @@
 //! Work is wanted while somebody listens. A listener leaves by being dropped or by reaching its deadline; when the last
 //! one has left, [`AnswerWriter::unwanted`] resolves and whoever drives the work drops it.
 
+mod alarm;
+
 use crate::{
     Cache, Chunk, Chunks, Code, End, Failure, Head, InFlight, Ledger, Priority,
-    log::{Ending, Found, Joined, Log},
+    log::{Alike, Ending, Found, Joined, Log},
     sync::Arc,
 };
+use alarm::Alarm;
+use bytes::Bytes;
 use futures_util::Stream;
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 /// Writes one answer. Dropped before its end, the answer ends as a bug of ours: `internal_error`.
 #[derive(Debug)]
@@ -31,7 +35,9 @@ pub struct Answer {
     next: usize,
     until: Instant,
     /// Made at the first wait, on the runtime that waits.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Alarm>,
+    /// Whether whoever was told last is woken by whatever comes next.
+    waits: bool,
     moved: Option<Cache>,
     over: bool,
     in_flight: Option<InFlight>,
@@ -282,6 +288,32 @@ impl Answer {
         .await
     }
 
+    /// The stream for listeners who are told alike: what `tell` makes of all that has arrived, given the index of its last
+    /// chunk, is made once for those who hear just that. All who listen so must make the same of it.
+    pub fn poll_alike(
+        &mut self,
+        cx: &mut Context<'_>,
+        tell: impl FnOnce(usize, &Chunks) -> Bytes,
+    ) -> Poll<Option<Result<Bytes, Failure>>> {
+        let from = self.next;
+        self.waits = false;
+        let more = ready!(self.poll_read(cx, Log::read_alike));
+        Poll::Ready(more.map(|more| {
+            let Alike { told, waits } = more?;
+            self.waits = waits && self.poll_deadline(cx).is_pending();
+            Ok(told.unwrap_or_else(|chunks| {
+                let text = tell(self.next.saturating_sub(1), &chunks);
+                self.log.tell(from..self.next, &text);
+                text
+            }))
+        }))
+    }
+
+    /// Whether [`Answer::poll_alike`] told all that there is and has whoever polled woken for more, as if it were pending.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
     fn listen(log: Arc<Log>, until: Instant) -> Self {
         let listener = log.listen(until);
         Answer::new(log, listener, until)
@@ -294,6 +326,7 @@ impl Answer {
             next: 0,
             until,
             alarm: None,
+            waits: false,
             moved: None,
             over: false,
             in_flight: None,
@@ -309,13 +342,35 @@ impl Answer {
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         let until = self.until;
-        ready!(
-            self.alarm
-                .get_or_insert_with(|| Box::pin(sleep_until(until)))
-                .as_mut()
-                .poll(cx)
-        );
-        Poll::Ready(late())
+        let alarm = self.alarm.get_or_insert_with(|| Alarm::at(until));
+        alarm.poll(cx).map(|()| late())
+    }
+
+    /// The next that `read` finds.
+    fn poll_read<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: impl Fn(&Log, usize, usize, &Waker) -> Found<T>,
+    ) -> Poll<Option<Result<T, Failure>>> {
+        while !self.over {
+            match read(&self.log, self.listener, self.next, cx.waker()) {
+                Found::More(more, next) => {
+                    self.next = next;
+                    return Poll::Ready(Some(Ok(more)));
+                }
+                Found::Moved(log, cache) => self.move_to(log, cache),
+                Found::Over(end) => {
+                    self.over = true;
+                    return Poll::Ready(end.err().map(Err));
+                }
+                Found::Nothing => {
+                    let late = ready!(self.poll_deadline(cx));
+                    self.over = true;
+                    return Poll::Ready(Some(Err(late)));
+                }
+            }
+        }
+        Poll::Ready(None)
     }
 }
 
@@ -333,26 +388,7 @@ impl Stream for Answer {
     type Item = Result<Chunks, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        while !this.over {
-            match this.log.read(this.listener, this.next, cx.waker()) {
-                Found::Chunks(chunks) => {
-                    this.next = this.next.saturating_add(chunks.len());
-                    return Poll::Ready(Some(Ok(chunks)));
-                }
-                Found::Moved(log, cache) => this.move_to(log, cache),
-                Found::Over(end) => {
-                    this.over = true;
-                    return Poll::Ready(end.err().map(Err));
-                }
-                Found::Nothing => {
-                    let late = ready!(this.poll_deadline(cx));
-                    this.over = true;
-                    return Poll::Ready(Some(Err(late)));
-                }
-            }
-        }
-        Poll::Ready(None)
+        self.poll_read(cx, Log::read)
     }
 }
 

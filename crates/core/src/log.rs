@@ -6,9 +6,10 @@ use crate::{
     Answer, Cache, Chunk, Chunks, Code, End, Failure, Head, Ledger, Priority,
     sync::{Arc, Mutex},
 };
+use bytes::Bytes;
 use slab::Slab;
 use smallvec::SmallVec;
-use std::task::Waker;
+use std::{cmp::Ordering, ops::Range, task::Waker};
 use tokio::time::Instant;
 
 type Shared<T> = std::sync::Arc<T>;
@@ -31,6 +32,16 @@ struct State {
     listeners: Slab<Listener>,
     priority: Priority,
     work: Option<Waker>,
+    told: Option<Told>,
+}
+
+/// What those who are told alike are told of a range of the log. There is one at a time, and only while several listen:
+/// a chunk wakes all of them, so they ask for the same range in a row.
+#[derive(Debug)]
+struct Told {
+    from: usize,
+    to: usize,
+    text: Bytes,
 }
 
 #[derive(Debug)]
@@ -53,11 +64,20 @@ pub(crate) enum Ending {
 }
 
 /// What a listener finds at its place in the log.
-pub(crate) enum Found {
-    Chunks(Chunks),
+pub(crate) enum Found<T> {
+    /// All that is there, and where that ends.
+    More(T, usize),
     Nothing,
     Moved(Arc<Log>, Cache),
     Over(Result<End, Failure>),
+}
+
+/// What a listener who is told what others are finds.
+pub(crate) struct Alike {
+    /// What was told already, or else of what it is to be told.
+    pub(crate) told: Result<Bytes, Chunks>,
+    /// Whether the listener is woken once something follows.
+    pub(crate) waits: bool,
 }
 
 /// What a listener may join.
@@ -173,6 +193,9 @@ impl Log {
         let (work, held) = {
             let mut state = self.state.lock();
             state.listeners.try_remove(listener);
+            if state.listeners.len() < 2 {
+                self.ledger.remove(state.retell(None));
+            }
             (state.work.take(), state.release())
         };
         drop(held);
@@ -194,21 +217,39 @@ impl Log {
     }
 
     /// What is there from `at` on; when nothing is, the listener is woken once something is.
-    pub(crate) fn read(&self, listener: usize, at: usize, waker: &Waker) -> Found {
+    pub(crate) fn read(&self, listener: usize, at: usize, waker: &Waker) -> Found<Chunks> {
+        self.state
+            .lock()
+            .read(listener, at, waker, |state| state.chunks_from(at))
+    }
+
+    /// As `read`, but what another listener was told of just that, if it is still there. Who takes all that there is need
+    /// not come back to hear that nothing is left.
+    pub(crate) fn read_alike(&self, listener: usize, at: usize, waker: &Waker) -> Found<Alike> {
+        self.state.lock().read(listener, at, waker, |state| {
+            let waits = state.end.is_none();
+            if waits {
+                state.wait(listener, waker);
+            }
+            let told = match &state.told {
+                Some(told) if told.from == at && told.to == state.chunks.len() => Ok(told.text.clone()),
+                _ => Err(state.chunks_from(at)),
+            };
+            Alike { told, waits }
+        })
+    }
+
+    /// Keeps what a listener was told of the chunks of `range` for the others, if there are any.
+    pub(crate) fn tell(&self, range: Range<usize>, text: &Bytes) {
         let mut state = self.state.lock();
-        if let Some(Ending::Joined { to, cache, .. }) = &state.end {
-            return Found::Moved(to.clone(), *cache);
+        if state.listeners.len() > 1 {
+            self.ledger.add(text.len());
+            self.ledger.remove(state.retell(Some(Told {
+                from: range.start,
+                to: range.end,
+                text: text.clone(),
+            })));
         }
-        match state.chunks.get(at..) {
-            Some([]) => {}
-            Some(rest) => return Found::Chunks(rest.to_vec()),
-            None => return Found::Over(Err(out_of_range(at, state.chunks.len()))),
-        }
-        if let Some(Ending::Over(end)) = &state.end {
-            return Found::Over(end.clone());
-        }
-        state.wait(listener, waker);
-        Found::Nothing
     }
 
     /// Where the answer comes from, once that is decided; else the listener is woken when it is.
@@ -242,8 +283,9 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let bytes = self.state.lock().bytes;
-        self.ledger.remove(bytes);
+        let mut state = self.state.lock();
+        let told = state.retell(None);
+        self.ledger.remove(state.bytes.saturating_add(told));
     }
 }
 
@@ -263,6 +305,32 @@ impl State {
         self.bytes = self.bytes.saturating_add(weight);
         self.chunks.push(Shared::new(chunk));
         true
+    }
+
+    fn read<T>(&mut self, listener: usize, at: usize, waker: &Waker, take: impl FnOnce(&mut Self) -> T) -> Found<T> {
+        if let Some(Ending::Joined { to, cache, .. }) = &self.end {
+            return Found::Moved(to.clone(), *cache);
+        }
+        match at.cmp(&self.chunks.len()) {
+            Ordering::Less => return Found::More(take(self), self.chunks.len()),
+            Ordering::Equal => {}
+            Ordering::Greater => return Found::Over(Err(out_of_range(at, self.chunks.len()))),
+        }
+        if let Some(Ending::Over(end)) = &self.end {
+            return Found::Over(end.clone());
+        }
+        self.wait(listener, waker);
+        Found::Nothing
+    }
+
+    fn chunks_from(&self, at: usize) -> Chunks {
+        self.chunks.get(at..).unwrap_or_default().to_vec()
+    }
+
+    /// What is told from now on; the bytes that this frees.
+    fn retell(&mut self, told: Option<Told>) -> usize {
+        let before = std::mem::replace(&mut self.told, told);
+        before.map_or(0, |told| told.text.len())
     }
 
     fn add(&mut self, until: Instant) -> usize {

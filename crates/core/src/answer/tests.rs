@@ -1,5 +1,6 @@
 //! Who hears what of an answer, and how long the work on it is wanted.
 
+mod alike;
 mod joins;
 mod limits;
 mod model;
@@ -48,6 +49,22 @@ fn said(chunks: &Chunks) -> String {
 fn hear(answer: &mut Answer) -> Option<Option<Result<String, Failure>>> {
     let next = answer.next().now_or_never();
     next.map(|next| next.map(|chunks| chunks.map(|chunks| said(&chunks))))
+}
+
+/// As `hear`, of what those are told who are told alike. That names the last chunk, so it is wrong for another range.
+fn hear_alike(answer: &mut Answer) -> Option<Option<Result<String, Failure>>> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let tell = |seq: usize, chunks: &Chunks| format!("{seq} {}", said(chunks)).into();
+    match answer.poll_alike(&mut cx, tell) {
+        Poll::Ready(told) => Some(told.map(|told| told.map(|told| text_of(answer, &told)))),
+        Poll::Pending => None,
+    }
+}
+
+fn text_of(answer: &Answer, told: &[u8]) -> String {
+    let (seq, text) = std::str::from_utf8(told).unwrap().split_once(' ').unwrap();
+    assert_eq!(seq, (answer.position() - 1).to_string());
+    text.to_owned()
 }
 
 /// Listens to the end.

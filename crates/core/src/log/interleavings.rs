@@ -39,7 +39,7 @@ fn followed() -> (AnswerWriter, Answer, AnswerWriter, Answer, Answer) {
 /// Waits as an answer does: `at` is where the listener stands, and the end ends it.
 async fn next(log: &Log, listener: usize, at: usize) -> Option<usize> {
     poll_fn(|cx| match log.read(listener, at, cx.waker()) {
-        Found::Chunks(chunks) => Poll::Ready(Some(chunks.len())),
+        Found::More(chunks, _) => Poll::Ready(Some(chunks.len())),
         Found::Over(_) | Found::Moved(..) => Poll::Ready(None),
         Found::Nothing => Poll::Pending,
     })
@@ -86,6 +86,80 @@ fn a_listener_that_waits_is_woken_for_every_chunk_and_for_the_end() {
         assert_eq!(heard, 2);
         writing.join().unwrap();
     });
+}
+
+/// Who has taken all that is there sleeps without asking again.
+#[test]
+fn a_listener_that_took_all_is_woken_for_more() {
+    loom::model(|| {
+        let log = log();
+        let listener = log.listen(soon());
+        let writer = log.clone();
+        log.append([Chunk::text("a")]);
+        let writing = thread::spawn(move || {
+            writer.append([Chunk::text("b")]);
+            writer.end(Ending::Over(Ok(END)));
+        });
+        let mut at = 0;
+        block_on(poll_fn(|cx| {
+            loop {
+                match log.read_alike(listener, at, cx.waker()) {
+                    Found::More(alike, next) => {
+                        at = next;
+                        if alike.waits {
+                            return Poll::Pending;
+                        }
+                    }
+                    Found::Over(_) | Found::Moved(..) => return Poll::Ready(()),
+                    Found::Nothing => return Poll::Pending,
+                }
+            }
+        }));
+        assert_eq!(at, 2);
+        writing.join().unwrap();
+    });
+}
+
+/// Whatever the writer and another listener do meanwhile, what a listener is told is told of just what it has not heard.
+#[test]
+fn what_one_listener_was_told_is_no_more_and_no_less_than_another_hears() {
+    loom::model(|| {
+        let log = log();
+        let (one, other) = (log.listen(soon()), log.listen(soon()));
+        log.append([Chunk::text("a")]);
+        let there = log.clone();
+        let hearing = thread::spawn(move || block_on(hear_alike(&there, other)));
+        log.append([Chunk::text("b")]);
+        log.end(Ending::Over(Ok(END)));
+        assert_eq!(block_on(hear_alike(&log, one)), 2);
+        assert_eq!(hearing.join().unwrap(), 2);
+    });
+}
+
+/// Hears all as one of those who are told alike; how many chunks that were.
+async fn hear_alike(log: &Log, listener: usize) -> usize {
+    let mut at = 0;
+    while let Some(next) = poll_fn(|cx| tell(log, listener, at, cx)).await {
+        at = next;
+    }
+    at
+}
+
+fn tell(log: &Log, listener: usize, at: usize, cx: &Context<'_>) -> Poll<Option<usize>> {
+    match log.read_alike(listener, at, cx.waker()) {
+        Found::More(alike, next) => {
+            match alike.told {
+                Ok(told) => assert_eq!(told, format!("{at}..{next}")),
+                Err(chunks) => {
+                    assert_eq!(chunks.len(), next - at);
+                    log.tell(at..next, &format!("{at}..{next}").into());
+                }
+            }
+            Poll::Ready(Some(next))
+        }
+        Found::Over(_) | Found::Moved(..) => Poll::Ready(None),
+        Found::Nothing => Poll::Pending,
+    }
 }
 
 /// Two listeners on one log: what wakes the one must not use up the wake-up of the other.

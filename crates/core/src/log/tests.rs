@@ -10,7 +10,7 @@ fn log(max_bytes: usize) -> Log {
 fn heard(log: &Log) -> Chunks {
     let listener = log.listen(Instant::now());
     match log.read(listener, 0, Waker::noop()) {
-        Found::Chunks(chunks) => chunks,
+        Found::More(chunks, _) => chunks,
         _ => Vec::new(),
     }
 }

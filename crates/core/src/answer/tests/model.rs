@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 #[derive(Clone, Debug)]
 enum Step {
     Push(usize),
-    Listen { at: usize },
+    Listen { at: usize, alike: bool },
     Hear(usize),
     Leave(usize),
     Finish,
@@ -27,12 +27,14 @@ struct Listener {
     answer: Answer,
     at: usize,
     told_end: bool,
+    /// Whether it is told what others are.
+    alike: bool,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (0_usize..4).prop_map(Step::Push),
-        2 => (0_usize..6).prop_map(|at| Step::Listen { at }),
+        2 => (0_usize..6, any::<bool>()).prop_map(|(at, alike)| Step::Listen { at, alike }),
         6 => (0_usize..6).prop_map(Step::Hear),
         2 => (0_usize..6).prop_map(Step::Leave),
         1 => Just(Step::Finish),
@@ -65,7 +67,11 @@ impl Model {
         let Some(listener) = self.listeners.get_mut(nth) else {
             return;
         };
-        let heard = hear(&mut listener.answer).map(|next| next.map(|text| text.map_err(|failure| failure.code())));
+        let heard = match listener.alike {
+            true => hear_alike(&mut listener.answer),
+            false => hear(&mut listener.answer),
+        };
+        let heard = heard.map(|next| next.map(|text| text.map_err(|failure| failure.code())));
         assert_eq!(heard, expected);
         match heard {
             Some(Some(Ok(_))) => listener.at = there,
@@ -88,7 +94,7 @@ struct Subject {
     kept: AnswerRef,
 }
 
-fn listen(model: &mut Model, subject: &Subject, at: usize) {
+fn listen(model: &mut Model, subject: &Subject, at: usize, alike: bool) {
     let joined = subject.kept.join(Instant::now() + LONG, Priority::Normal);
     let wanted = model.over.is_some() || !model.listeners.is_empty();
     assert_eq!(joined.is_some(), wanted, "work that was given up is not joined");
@@ -99,8 +105,12 @@ fn listen(model: &mut Model, subject: &Subject, at: usize) {
             Cache::Coalesced
         };
         assert_eq!(cache, expected);
-        let (answer, told_end) = (answer.at(at), false);
-        model.listeners.push(Listener { answer, at, told_end });
+        model.listeners.push(Listener {
+            answer: answer.at(at),
+            at,
+            told_end: false,
+            alike,
+        });
     }
 }
 
@@ -138,11 +148,11 @@ proptest! {
             let (writer, first) = answer(Instant::now() + LONG, Priority::Normal, ledger.clone());
             let mut subject = Subject { kept: first.downgrade(), writer: Some(writer) };
             let mut model = Model::default();
-            model.listeners.push(Listener { answer: first, at: 0, told_end: false });
+            model.listeners.push(Listener { answer: first, at: 0, told_end: false, alike: true });
             for step in &steps {
                 match step {
                     Step::Push(pieces) => push(&mut model, &mut subject, *pieces),
-                    Step::Listen { at } => listen(&mut model, &subject, *at),
+                    Step::Listen { at, alike } => listen(&mut model, &subject, *at, *alike),
                     Step::Hear(nth) => model.hear(*nth),
                     Step::Leave(nth) => model.leave(*nth),
                     end => finish(&mut model, &mut subject, end),

@@ -1,5 +1,6 @@
 //! `GET /v1/stream`: the handshake of our WebSocket. What then runs is a [`Session`].
 
+mod bells;
 mod hearing;
 mod outbox;
 mod session;
@@ -17,6 +18,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use orchestrator_core::{Code, Failure};
+use outbox::Wire;
 use session::Session;
 use tokio_tungstenite::{
     WebSocketStream,
@@ -41,7 +43,8 @@ pub(crate) fn upgrade(mut call: Call, mut request: Request<Incoming>, link: Link
     call.door.tasks.spawn(async move {
         // A client that goes away in the middle of the handshake leaves nothing to do.
         let Ok(upgraded) = upgraded.await else { return };
-        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        let wire = Wire::new(TokioIo::new(upgraded));
+        let socket = WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await;
         session.run(socket).await;
     });
     *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -109,11 +112,11 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 }
 
 /// Small buffers: thousands of sockets are open and mostly silent. What may wait to be written is bounded by the session,
-/// which puts in no more while the socket takes nothing.
+/// which puts in no more while the socket takes nothing; the protocol's own answers go into the same outbox at once.
 fn limits(max_message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(2 << 10)
-        .write_buffer_size(16 << 10)
+        .write_buffer_size(0)
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message))
 }

@@ -6,4 +6,4 @@ mod command;
 mod frame;
 
 pub use command::{Command, Refused, Resume, Submit};
-pub use frame::{Frame, token};
+pub use frame::{Frame, token_head, token_rest};

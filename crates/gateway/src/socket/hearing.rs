@@ -1,40 +1,33 @@
 //! One request on a WebSocket: what its client hears of it, frame by frame.
 
+use super::outbox::Outbox;
 use crate::{call::Call, resume::Kept};
-use futures_util::Stream;
-use orchestrator_core::{Answer, Chunks, Failure, InFlight, Text};
-use orchestrator_stream::ws::{Frame, token};
+use orchestrator_core::{Answer, Failure, Text};
+use orchestrator_stream::ws::{Frame, token_head, token_rest};
 use std::{
     future::Future,
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    pin::pin,
+    task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// A client hears an answer.
+/// A client hears an answer. Dropping it leaves.
 pub(super) struct Hearing {
     id: Text,
     call: Call,
     answer: Answer,
-    accepted: bool,
+    /// What its tokens' frames begin with, once it was accepted.
+    head: Option<Vec<u8>>,
+    has_begun: bool,
     over: bool,
 }
 
-/// A hearing that can be left at any moment, also while nobody asks what comes next.
-pub(super) struct Leavable {
-    id: Text,
-    hearing: Option<Hearing>,
-    waker: Option<Waker>,
-}
-
-/// What a client hears next.
-pub(super) struct Heard {
-    pub(super) id: Text,
-    pub(super) frame: Utf8Bytes,
-    pub(super) last: bool,
-    /// With the last frame: the request's place among those in flight, to be kept until the client has taken the frame.
-    pub(super) place: Option<InFlight>,
+/// How much of what there is a client has heard.
+pub(super) enum Heard {
+    /// There was no room for more.
+    Part,
+    /// The answer is over.
+    All,
 }
 
 // === impl Hearing ===
@@ -45,123 +38,9 @@ impl Hearing {
             id,
             call,
             answer,
-            accepted: false,
+            head: None,
+            has_begun: false,
             over: false,
-        }
-    }
-
-    fn accept(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
-        let origin = std::task::ready!(pin!(self.answer.cache()).poll(cx));
-        self.accepted = true;
-        Poll::Ready(match origin {
-            Ok(cache) => {
-                self.call.came_from(cache);
-                self.call
-                    .door
-                    .shared
-                    .resumable
-                    .remember(self.call.arrival.id, &self.answer.downgrade());
-                self.heard(&Frame::Accepted {
-                    id: &self.id,
-                    request_id: self.call.arrival.id,
-                    cache,
-                })
-            }
-            Err(failure) => self.failed(&failure),
-        })
-    }
-
-    /// `None` when the chunks say nothing that belongs into a frame.
-    fn tokens(&mut self, chunks: &Chunks) -> Option<Heard> {
-        self.call.first_token(self.answer.head());
-        let mut text = Vec::with_capacity(128);
-        let last_index = self.answer.position().saturating_sub(1);
-        token(&mut text, &self.id, last_index, chunks).then(|| self.frame(text))
-    }
-
-    fn finished(&mut self) -> Heard {
-        let Some(end) = self.answer.end() else {
-            let lost = Failure::new(
-                orchestrator_core::Code::Internal,
-                "The answer ended without saying how.",
-            );
-            return self.failed(&lost);
-        };
-        self.call.finish(Some(&end));
-        let ttft = self.call.ttft_ms().map(Duration::from_millis);
-        let done = self.heard(&Frame::Done {
-            id: &self.id,
-            end: &end,
-            head: self.call.head().map(|head| &**head),
-            ttft,
-        });
-        self.last(done)
-    }
-
-    fn failed(&mut self, failure: &Failure) -> Heard {
-        self.call.fail(failure);
-        let error = self.heard(&Frame::Error {
-            id: Some(&self.id),
-            failure,
-        });
-        self.last(error)
-    }
-
-    fn last(&mut self, heard: Heard) -> Heard {
-        self.over = true;
-        Heard {
-            last: true,
-            place: self.answer.unload(),
-            ..heard
-        }
-    }
-
-    fn heard(&self, frame: &Frame<'_>) -> Heard {
-        let mut text = Vec::with_capacity(192);
-        frame.write(&mut text);
-        self.frame(text)
-    }
-
-    fn frame(&self, text: Vec<u8>) -> Heard {
-        Heard {
-            id: self.id.clone(),
-            frame: text_of(text),
-            last: false,
-            place: None,
-        }
-    }
-}
-
-impl Stream for Hearing {
-    type Item = Heard;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
-        let this = &mut *self;
-        if !this.accepted {
-            return this.accept(cx).map(Some);
-        }
-        while !this.over {
-            match std::task::ready!(Pin::new(&mut this.answer).poll_next(cx)) {
-                Some(Ok(chunks)) => match this.tokens(&chunks) {
-                    Some(heard) => return Poll::Ready(Some(heard)),
-                    None => continue,
-                },
-                Some(Err(failure)) => return Poll::Ready(Some(this.failed(&failure))),
-                None => return Poll::Ready(Some(this.finished())),
-            }
-        }
-        Poll::Ready(None)
-    }
-}
-
-// === impl Leavable ===
-
-impl Leavable {
-    pub(super) fn new(hearing: Hearing) -> Self {
-        Leavable {
-            id: hearing.id.clone(),
-            hearing: Some(hearing),
-            waker: None,
         }
     }
 
@@ -169,39 +48,112 @@ impl Leavable {
         &self.id
     }
 
-    /// Keeps the request's place for whoever comes back to its answer.
-    pub(super) fn keep_place(&mut self) -> Option<Kept> {
-        let hearing = self.hearing.as_mut()?;
-        let place = hearing.answer.unload()?;
-        let call = &hearing.call;
-        Some(call.door.shared.resumable.keep(call.arrival.id, place))
+    /// Puts in all that there is to hear while there is room for it. Pending when there is no more for now.
+    pub(super) fn poll_frames(&mut self, cx: &mut Context<'_>, out: &mut Outbox) -> Poll<Heard> {
+        while out.has_room() {
+            ready!(self.poll_frame(cx, out));
+            if self.over {
+                return Poll::Ready(Heard::All);
+            }
+            if self.answer.waits() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Heard::Part)
     }
 
-    /// Leaves the answer now. The stream ends.
-    pub(super) fn leave(&mut self) {
-        self.hearing = None;
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
+    /// Puts in what the client hears next.
+    fn poll_frame(&mut self, cx: &mut Context<'_>, out: &mut Outbox) -> Poll<()> {
+        match self.head.is_some() {
+            true => self.poll_token(cx, out),
+            false => self.poll_accepted(cx, out),
+        }
+    }
+
+    /// Keeps the request's place for whoever comes back to its answer.
+    pub(super) fn keep_place(&mut self) -> Option<Kept> {
+        let place = self.answer.unload()?;
+        Some(self.call.door.shared.resumable.keep(self.call.arrival.id, place))
+    }
+
+    fn poll_accepted(&mut self, cx: &mut Context<'_>, out: &mut Outbox) -> Poll<()> {
+        let origin = ready!(pin!(self.answer.cache()).poll(cx));
+        match origin {
+            Ok(cache) => {
+                self.call.came_from(cache);
+                let (id, resumable) = (self.call.arrival.id, &self.call.door.shared.resumable);
+                resumable.remember(id, &self.answer.downgrade());
+                self.head = Some(token_head(&self.id));
+                let accepted = Frame::Accepted {
+                    id: &self.id,
+                    request_id: id,
+                    cache,
+                };
+                out.text(&text_of(&accepted), &[]);
+            }
+            Err(failure) => self.fail(&failure, out),
+        }
+        Poll::Ready(())
+    }
+
+    /// Also ready when the chunks say nothing that belongs into a frame.
+    fn poll_token(&mut self, cx: &mut Context<'_>, out: &mut Outbox) -> Poll<()> {
+        match ready!(self.answer.poll_alike(cx, |seq, chunks| token_rest(seq, chunks))) {
+            Some(Ok(rest)) => {
+                if !std::mem::replace(&mut self.has_begun, true) {
+                    self.call.first_token(self.answer.head());
+                }
+                if !rest.is_empty() {
+                    out.text(self.head.as_deref().unwrap_or_default(), &rest);
+                }
+            }
+            Some(Err(failure)) => self.fail(&failure, out),
+            None => self.finish(out),
+        }
+        Poll::Ready(())
+    }
+
+    fn finish(&mut self, out: &mut Outbox) {
+        let Some(end) = self.answer.end() else {
+            let lost = Failure::new(
+                orchestrator_core::Code::Internal,
+                "The answer ended without saying how.",
+            );
+            return self.fail(&lost, out);
+        };
+        self.call.finish(Some(&end));
+        let done = Frame::Done {
+            id: &self.id,
+            end: &end,
+            head: self.call.head().map(|head| &**head),
+            ttft: self.call.ttft_ms().map(Duration::from_millis),
+        };
+        out.text(&text_of(&done), &[]);
+        self.end(out);
+    }
+
+    fn fail(&mut self, failure: &Failure, out: &mut Outbox) {
+        self.call.fail(failure);
+        out.text(&error_frame(Some(&self.id), failure), &[]);
+        self.end(out);
+    }
+
+    /// The request's place among those in flight is kept until the client has taken its last frame.
+    fn end(&mut self, out: &mut Outbox) {
+        self.over = true;
+        if let Some(place) = self.answer.unload() {
+            out.hold(place);
         }
     }
 }
 
-impl Stream for Leavable {
-    type Item = Heard;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
-        let this = &mut *self;
-        let Some(hearing) = &mut this.hearing else {
-            return Poll::Ready(None);
-        };
-        this.waker
-            .get_or_insert_with(|| cx.waker().clone())
-            .clone_from(cx.waker());
-        Pin::new(hearing).poll_next(cx)
-    }
+/// The frame that tells of a failure.
+pub(super) fn error_frame(id: Option<&str>, failure: &Failure) -> Vec<u8> {
+    text_of(&Frame::Error { id, failure })
 }
 
-/// The frame's text. JSON writers only write UTF-8; were it ever not, the frame would be empty rather than broken.
-pub(super) fn text_of(frame: Vec<u8>) -> Utf8Bytes {
-    String::from_utf8(frame).unwrap_or_default().into()
+fn text_of(frame: &Frame<'_>) -> Vec<u8> {
+    let mut text = Vec::with_capacity(192);
+    frame.write(&mut text);
+    text
 }

@@ -3,13 +3,20 @@
 //! Answers are put into frames only while the socket takes them, so a slow reader delays nobody and loses nothing: what it
 //! has not heard waits in the answers' logs, and later shares frames. One that takes nothing for too long is closed. A
 //! socket that breaks off keeps its requests running for the resume window.
+//!
+//! A crowd may hear the same answer, so a session does little for each token, and touches little memory, which is cold by
+//! then: it asks only whoever rang, and what it hears goes into the socket in the same breath. An answer that is the only
+//! one wakes the session itself: that needs no bell.
+
+mod obey;
 
 use super::{
-    hearing::{Heard, Hearing, Leavable, text_of},
-    outbox::Outbox,
+    bells::{Bell, Bells},
+    hearing::{Heard, Hearing, error_frame},
+    outbox::{Outbox, Wire},
 };
 use crate::{
-    call::{Arrival, Call},
+    call::Call,
     client::Client,
     door::Door,
     io::{Link, is_slow_consumer, is_slow_sender},
@@ -17,35 +24,38 @@ use crate::{
     options::Options,
     resume::Kept,
 };
-use bytes::Bytes;
-use futures_util::{
-    FutureExt, SinkExt, StreamExt,
-    stream::{SelectAll, SplitSink, SplitStream},
+use futures_util::{SinkExt, StreamExt};
+use orchestrator_core::{Code, Failure, RequestId, Text};
+use slab::Slab;
+use std::{
+    collections::HashMap,
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
 };
-use orchestrator_core::{Answer, Code, Failure, RequestId, Text};
-use orchestrator_dialect::chat;
-use orchestrator_stream::ws::{Command, Frame, Resume, Submit};
-use std::{collections::HashSet, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::{Instant, Interval, MissedTickBehavior, interval, timeout},
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Error, Message,
-        protocol::{CloseFrame, frame::coding::CloseCode},
-    },
-};
+use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::frame::coding::CloseCode};
 
 /// How often a silent client is pinged.
 const PING: Duration = Duration::from_secs(20);
 /// Pings in a row without a sign of life that end the session.
 const UNANSWERED: usize = 2;
-/// Frames that may wait for the socket while commands are still read.
-const MAX_WAITING: usize = 1024;
+/// Frames that answer the client's own and may wait for the socket while more of those are read.
+const MAX_REPLIES: usize = 1024;
 /// How long a client may take to read the close frame and to close the connection.
 const CLOSING: Duration = Duration::from_secs(5);
+
+/// The keys of bells: what comes from the client, what the clock and the life of the process say, and then one for each
+/// request that is heard.
+const COMMANDS: usize = 0;
+const TIMES: usize = 1;
+const HEARINGS: usize = 2;
 
 /// A WebSocket.
 pub(super) struct Session {
@@ -55,12 +65,16 @@ pub(super) struct Session {
     id: RequestId,
     defaults: Options,
     link: Link,
-    /// The names of the requests that are heard.
-    running: HashSet<Text>,
-    hearings: SelectAll<Leavable>,
-    out: Outbox,
+    /// Where the requests that are heard stand among the hearings, by their names.
+    running: HashMap<Text, usize>,
+    hearings: Slab<(Arc<Bell>, Hearing)>,
+    bells: Bells,
+    commands: Arc<Bell>,
+    times: Arc<Bell>,
+    /// The keys of those who rang and have to wait until the socket has taken everything.
+    held: Vec<usize>,
     /// What the link had heard when the client was last pinged, and how many pings in a row found no more.
-    heard: usize,
+    last_heard: usize,
     unanswered: usize,
 }
 
@@ -74,121 +88,209 @@ enum Ending {
     Close(CloseCode, &'static str),
 }
 
-type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
-type Source<S> = SplitStream<WebSocketStream<S>>;
+/// The times that a session heeds: when to ping, and the next stage of the process.
+struct Times<'a, F> {
+    ping: &'a mut Interval,
+    stage: Stage,
+    next: Pin<&'a mut F>,
+}
 
 // === impl Session ===
 
 impl Session {
     pub(super) fn new(handshake: &Call, defaults: Options, link: Link) -> Self {
+        let bells = Bells::default();
         Session {
             door: handshake.door.clone(),
             client: handshake.arrival.client.clone(),
             id: handshake.arrival.id,
             defaults,
-            heard: link.heard(),
+            last_heard: link.heard(),
             unanswered: 0,
             link,
-            running: HashSet::new(),
-            hearings: SelectAll::new(),
-            out: Outbox::default(),
+            running: HashMap::new(),
+            hearings: Slab::new(),
+            commands: bells.bell(COMMANDS),
+            times: bells.bell(TIMES),
+            bells,
+            held: Vec::new(),
         }
     }
 
     /// Serves the socket to its end. Whatever still runs then leaves at once or, when the connection broke off, after the
     /// resume window.
-    pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, socket: WebSocketStream<S>) {
+    pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, mut socket: WebSocketStream<Wire<S>>) {
         let (open, began) = (self.door.shared.parts.metrics.socket(), Instant::now());
-        let (mut sink, mut source) = socket.split();
-        let ending = self.serve(&mut sink, &mut source).await;
+        let ending = self.serve(&mut socket).await;
         drop(open);
         self.log(&ending, began.elapsed());
         match ending {
             Ending::Broke => self.wait_for_return(),
             Ending::Closed => {
                 drop(self);
-                drop(timeout(CLOSING, sink.close()).await);
+                drop(timeout(CLOSING, answer_goodbye(socket)).await);
             }
             Ending::Close(code, reason) => {
-                let reason = reason.into();
-                self.out.push(Message::Close(Some(CloseFrame { code, reason })));
-                let out = self.leave();
-                drop(timeout(CLOSING, say_goodbye(out, sink, source)).await);
+                drop(self);
+                socket.get_mut().out.close(code, reason);
+                drop(timeout(CLOSING, say_goodbye(socket)).await);
             }
         }
     }
 
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, sink: &mut Sink<S>, source: &mut Source<S>) -> Ending {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &mut WebSocketStream<Wire<S>>) -> Ending {
         let mut life = self.door.life().clone();
         let mut ping = ticker();
         loop {
-            let stage = self.door.life().stage();
-            let idle = self.running.is_empty() && self.out.is_empty();
-            if stage == Stage::Over || (stage >= Stage::Draining && idle) {
-                return self.go_away();
-            }
-            let next_stage = match stage < Stage::Draining {
+            let stage = life.stage();
+            let next = match stage < Stage::Draining {
                 true => Stage::Draining,
                 false => Stage::Over,
             };
-            tokio::select! {
-                biased;
-                sent = self.out.send(sink), if !self.out.is_empty() => match sent {
-                    Ok(()) => {}
-                    Err(error) => return broken(&error),
-                },
-                message = source.next(), if self.out.len() < MAX_WAITING => match self.take(message) {
-                    Ok(Some(frame)) => self.out.push(Message::Text(text_of(frame))),
-                    Ok(None) => {}
-                    Err(ending) => return ending,
-                },
-                Some(heard) = self.hearings.next(), if self.out.has_room() => self.tell(heard),
-                _ = ping.tick() => if self.is_gone() {
-                    return Ending::Broke;
-                },
-                () = life.reached(next_stage) => {}
+            if stage == Stage::Over {
+                return self.go_away(&mut socket.get_mut().out);
+            }
+            let mut next = pin!(life.reached(next));
+            self.times.ring();
+            let ending = poll_fn(|cx| {
+                let times = Times {
+                    ping: &mut ping,
+                    stage,
+                    next: next.as_mut(),
+                };
+                self.poll(cx, socket, times)
+            });
+            if let Some(ending) = ending.await {
+                return ending;
             }
         }
+    }
+
+    /// Sees to all who rang. Ready without an ending when the next stage was reached.
+    fn poll<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &mut WebSocketStream<Wire<S>>,
+        mut times: Times<'_, impl Future<Output = ()>>,
+    ) -> Poll<Option<Ending>> {
+        let mut is_time = false;
+        loop {
+            while let Some(rung) = self.bells.next(cx) {
+                match rung.key {
+                    COMMANDS => {
+                        if let Err(ending) = self.read(socket) {
+                            return Poll::Ready(Some(ending));
+                        }
+                    }
+                    TIMES => is_time = true,
+                    key => self.hear_one(key, &mut socket.get_mut().out),
+                }
+                if rung.is_last {
+                    break;
+                }
+            }
+            if self.hearings.len() == 1 && self.held.is_empty() {
+                self.hear_only(cx, &mut socket.get_mut().out);
+            }
+            match socket.get_mut().poll_send(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(broken(&error))),
+                Poll::Ready(Ok(())) if !self.held.is_empty() => self.bells.give_back(&mut self.held),
+                // The client has had the time to say something before it is called silent.
+                _ if is_time => match self.poll_times(&mut times, &mut socket.get_mut().out) {
+                    Poll::Ready(ending) => return Poll::Ready(ending),
+                    Poll::Pending => is_time = false,
+                },
+                _ => break,
+            }
+        }
+        let out = &mut socket.get_mut().out;
+        if times.stage >= Stage::Draining && self.running.is_empty() && out.is_empty() {
+            return Poll::Ready(Some(self.go_away(out)));
+        }
+        Poll::Pending
+    }
+
+    /// Obeys the client's messages while there is room for what they lead to.
+    fn read<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &mut WebSocketStream<Wire<S>>) -> Result<(), Ending> {
+        let bell = self.commands.clone();
+        while socket.get_ref().out.replies() < MAX_REPLIES {
+            match socket.poll_next_unpin(&mut Context::from_waker(&bell.waker())) {
+                Poll::Ready(message) => self.take(message, &mut socket.get_mut().out)?,
+                Poll::Pending => return Ok(()),
+            }
+        }
+        self.held.push(COMMANDS);
+        Ok(())
+    }
+
+    /// Tells what a request has to say whose bell was rung.
+    fn hear_one(&mut self, key: usize, out: &mut Outbox) {
+        let place = key.saturating_sub(HEARINGS);
+        let Some((bell, hearing)) = self.hearings.get_mut(place) else {
+            return;
+        };
+        let heard = hearing.poll_frames(&mut Context::from_waker(&bell.waker()), out);
+        self.heard(place, heard);
+    }
+
+    /// Tells what the only request has to say.
+    fn hear_only(&mut self, cx: &mut Context<'_>, out: &mut Outbox) {
+        let only = self.hearings.iter_mut().next();
+        let heard = only.map(|(place, (_, hearing))| (place, hearing.poll_frames(cx, out)));
+        if let Some((place, heard)) = heard {
+            self.heard(place, heard);
+        }
+    }
+
+    /// Lets go a request that is over, and notes one that has more to say than there is room for.
+    fn heard(&mut self, place: usize, heard: Poll<Heard>) {
+        match heard {
+            Poll::Pending => {}
+            Poll::Ready(Heard::Part) => self.held.push(place.saturating_add(HEARINGS)),
+            Poll::Ready(Heard::All) => {
+                if let Some((_, hearing)) = self.hearings.try_remove(place) {
+                    self.running.remove(hearing.id());
+                }
+            }
+        }
+    }
+
+    fn poll_times(
+        &mut self,
+        times: &mut Times<'_, impl Future<Output = ()>>,
+        out: &mut Outbox,
+    ) -> Poll<Option<Ending>> {
+        let bell = self.times.clone();
+        let waker = bell.waker();
+        let mut cx = Context::from_waker(&waker);
+        if times.next.as_mut().poll(&mut cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        while times.ping.poll_tick(&mut cx).is_ready() {
+            if self.is_gone(out) {
+                return Poll::Ready(Some(Ending::Broke));
+            }
+        }
+        Poll::Pending
     }
 
     /// Pings the client; says whether it has been silent for too long. Any byte is a sign of life: a large message may
     /// take longer than a few pings. Who has not taken all that we sent cannot have seen a ping: how long that may take is
     /// the socket's affair.
-    fn is_gone(&mut self) -> bool {
+    fn is_gone(&mut self, out: &mut Outbox) -> bool {
         let heard = self.link.heard();
-        let lives = std::mem::replace(&mut self.heard, heard) != heard;
-        if lives || !self.out.is_empty() {
+        let lives = std::mem::replace(&mut self.last_heard, heard) != heard;
+        if lives || !out.is_empty() {
             self.unanswered = 0;
         }
         if self.unanswered >= UNANSWERED {
             return true;
         }
-        if self.out.is_empty() {
+        if out.is_empty() {
             self.unanswered = self.unanswered.saturating_add(1);
-            self.out.push(Message::Ping(Bytes::new()));
+            out.ping();
         }
         false
-    }
-
-    /// Tells what one request has to say, and what others have to say right now.
-    fn tell(&mut self, heard: Heard) {
-        let mut next = Some(heard);
-        while let Some(heard) = next {
-            if heard.last {
-                self.running.remove(&heard.id);
-            }
-            self.out.push(Message::Text(heard.frame));
-            if let Some(place) = heard.place {
-                self.out.hold(place);
-            }
-            let more = self.out.has_room().then(|| self.hearings.next().now_or_never());
-            next = more.flatten().flatten();
-        }
-    }
-
-    /// Leaves all answers; what is still to be sent stays.
-    fn leave(self) -> Outbox {
-        self.out
     }
 
     /// Goes on to listen for as long as the client may come back.
@@ -197,7 +299,8 @@ impl Session {
             return;
         }
         let Session { door, mut hearings, .. } = self;
-        let places: Vec<Kept> = hearings.iter_mut().filter_map(Leavable::keep_place).collect();
+        let kept = hearings.iter_mut().filter_map(|(_, (_, hearing))| hearing.keep_place());
+        let places: Vec<Kept> = kept.collect();
         let window = Duration::from_millis(door.config().resume_window_ms);
         let mut life = door.life().clone();
         door.tasks.spawn(async move {
@@ -206,119 +309,11 @@ impl Session {
         });
     }
 
-    /// Obeys a message; `Some` is a frame to answer with at once.
-    fn take(&mut self, message: Option<Result<Message, Error>>) -> Result<Option<Vec<u8>>, Ending> {
-        self.link.took();
-        let text = match message {
-            Some(Ok(Message::Text(text))) => Bytes::from(text),
-            Some(Ok(Message::Binary(_))) => return Err(Ending::Close(CloseCode::Unsupported, "text_frames_only")),
-            Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed)) => return Err(Ending::Closed),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(None),
-            Some(Err(Error::Capacity(_))) => return Err(Ending::Close(CloseCode::Size, "message_too_big")),
-            Some(Err(Error::Utf8(_))) => return Err(Ending::Close(CloseCode::Invalid, "invalid_utf8")),
-            Some(Err(Error::Protocol(violation))) if !is_reset(&violation) => {
-                return Err(Ending::Close(CloseCode::Protocol, "protocol_error"));
-            }
-            Some(Err(error)) => return Err(broken(&error)),
-            None => return Err(Ending::Broke),
-        };
-        let obeyed = match Command::parse(&text) {
-            Ok(command) => {
-                let id = command.id().clone();
-                self.obey(command).map_err(|failure| (Some(id), failure))
-            }
-            Err(refused) => Err((refused.id, refused.failure)),
-        };
-        Ok(obeyed.err().map(|(id, failure)| error_frame(id.as_deref(), &failure)))
-    }
-
-    fn obey(&mut self, command: Command) -> Result<(), Failure> {
-        match command {
-            Command::Submit(submit) => self.submit(submit),
-            Command::Resume(resume) => self.resume(resume),
-            Command::Cancel { id } => Err(self.cancel(&id)),
-        }
-    }
-
-    fn submit(&mut self, submit: Submit) -> Result<(), Failure> {
-        self.may_start(&submit.id)?;
-        let mut call = self.call();
-        let mut options = self.defaults.clone();
-        options.priority = submit.priority.unwrap_or(options.priority);
-        options.session = submit.session.or(options.session);
-        let taken = chat::parse_request(submit.request).and_then(|mut parsed| {
-            parsed.stream = true;
-            call.submit(parsed, options)
-        });
-        match taken {
-            Ok(answer) => self.hear(submit.id, call, answer),
-            Err(failure) => {
-                call.fail(&failure);
-                return Err(failure);
-            }
-        }
-        Ok(())
-    }
-
-    fn resume(&mut self, resume: Resume) -> Result<(), Failure> {
-        self.may_start(&resume.id)?;
-        let answer = self.door.shared.resumable.find(resume.request_id)?;
-        let kept = self.door.shared.resumable.take(resume.request_id);
-        let place = kept.map_or_else(|| self.door.enter(), Ok)?;
-        let until = Instant::now()
-            .checked_add(self.defaults.timeout)
-            .unwrap_or_else(Instant::now);
-        let gone = || {
-            Failure::new(
-                Code::ResumeNotPossible,
-                "The answer was given up: submit the request again.",
-            )
-        };
-        let (answer, _) = answer.join(until, self.defaults.priority).ok_or_else(gone)?;
-        let next = resume.after.map_or(0, |after| after.saturating_add(1));
-        let call = self.call().resumed(resume.request_id);
-        self.hear(resume.id, call, answer.at(next).carrying(place));
-        Ok(())
-    }
-
-    /// Leaves an answer at once, whatever else waits for the socket. What comes back is for the client.
-    fn cancel(&mut self, id: &Text) -> Failure {
-        if !self.running.remove(id) {
-            return Failure::invalid("id", "No request of this id is running on this socket.");
-        }
-        // A request that was cancelled before may have had the same name.
-        let named = self.hearings.iter_mut().filter(|hearing| hearing.id() == id);
-        named.for_each(Leavable::leave);
-        Failure::new(Code::Cancelled, "The request was cancelled.")
-    }
-
-    fn may_start(&self, id: &Text) -> Result<(), Failure> {
-        if self.running.contains(id) {
-            return Err(Failure::new(Code::IdInUse, "A request of this id is running on this socket.").at("id"));
-        }
-        if self.running.len() >= self.door.config().max_socket_requests {
-            let text = "As many requests run on this socket as may; see `max_socket_requests`.";
-            return Err(Failure::new(Code::Overloaded, text).with_retry_after(Duration::from_secs(1)));
-        }
-        Ok(())
-    }
-
-    fn hear(&mut self, id: Text, call: Call, answer: Answer) {
-        self.running.insert(id.clone());
-        self.hearings.push(Leavable::new(Hearing::new(id, call, answer)));
-    }
-
-    /// A request of this socket, dealt to the core with least to do.
-    fn call(&self) -> Call {
-        let door = self.door.elsewhere();
-        Call::begin(&door, "WS", "/v1/stream", Arrival::new(&door, self.client.clone()))
-    }
-
     /// Tells the client of each request that is cut off, and that we go.
-    fn go_away(&mut self) -> Ending {
+    fn go_away(&mut self, out: &mut Outbox) -> Ending {
         let failure = Failure::new(Code::Draining, "The server went down before the answer was complete.");
-        for id in std::mem::take(&mut self.running) {
-            self.out.push(Message::Text(text_of(error_frame(Some(&id), &failure))));
+        for (id, _) in std::mem::take(&mut self.running) {
+            out.text(&error_frame(Some(&id), &failure), &[]);
         }
         Ending::Close(CloseCode::Away, Code::Draining.as_str())
     }
@@ -346,32 +341,33 @@ impl Ending {
     }
 }
 
+/// Answers the client's close frame.
+async fn answer_goodbye<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<Wire<S>>) -> io::Result<()> {
+    // That is for the protocol to write, which has nothing else to do any more.
+    drop(socket.flush().await);
+    poll_fn(|cx| socket.get_mut().poll_send(cx)).await
+}
+
 /// Sends what there is to send, then waits until the client has closed the connection: closed by us with bytes of the
 /// client's unread, it would be reset, and the close frame could be lost.
-async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(mut out: Outbox, mut sink: Sink<S>, source: Source<S>) {
-    if out.send(&mut sink).await.is_err() {
-        return;
-    }
-    let Ok(socket) = sink.reunite(source) else { return };
-    let mut socket = socket.into_inner();
-    if socket.shutdown().await.is_ok() {
-        drop(tokio::io::copy(&mut socket, &mut tokio::io::sink()).await);
-    }
+async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(socket: WebSocketStream<Wire<S>>) -> io::Result<()> {
+    let mut wire = socket.into_inner();
+    poll_fn(|cx| wire.poll_send(cx)).await?;
+    wire.socket.shutdown().await?;
+    tokio::io::copy(&mut wire.socket, &mut tokio::io::sink())
+        .await
+        .map(drop)
 }
 
 /// How a session ends whose socket failed.
-fn broken(error: &Error) -> Ending {
-    match error {
-        Error::Io(error) if is_slow_consumer(error) => Ending::Close(CloseCode::Again, Code::SlowConsumer.as_str()),
-        Error::Io(error) if is_slow_sender(error) => Ending::Close(CloseCode::Policy, Code::RequestTimeout.as_str()),
-        _ => Ending::Broke,
+fn broken(error: &io::Error) -> Ending {
+    if is_slow_consumer(error) {
+        Ending::Close(CloseCode::Again, Code::SlowConsumer.as_str())
+    } else if is_slow_sender(error) {
+        Ending::Close(CloseCode::Policy, Code::RequestTimeout.as_str())
+    } else {
+        Ending::Broke
     }
-}
-
-fn error_frame(id: Option<&str>, failure: &Failure) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(192);
-    Frame::Error { id, failure }.write(&mut frame);
-    frame
 }
 
 fn ticker() -> Interval {
@@ -379,13 +375,6 @@ fn ticker() -> Interval {
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker.reset();
     ticker
-}
-
-fn is_reset(violation: &tokio_tungstenite::tungstenite::error::ProtocolError) -> bool {
-    matches!(
-        violation,
-        tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake
-    )
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! What a WebSocket client hears of its requests.
 
+use bytes::{Buf, Bytes};
 use orchestrator_core::{Cache, Chunk, Delta, End, Failure, FinishReason, Head, Kind, RequestId, Usage};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use std::{fmt, sync::Arc, time::Duration};
 
-/// A frame to a client; [`token`] writes the frames between `Accepted` and the end.
+/// A frame to a client. The frames between `Accepted` and the end are a [`token_head`] and a [`token_rest`].
 #[derive(Clone, Copy, Debug)]
 pub enum Frame<'a> {
     /// A request was taken in and it is decided where its answer comes from.
@@ -36,23 +37,39 @@ pub enum Frame<'a> {
     },
 }
 
-/// Appends the `token` frame of `chunks`, whose last one has the index `seq` in the answer's log. Appends nothing and
-/// returns `false` when they say nothing that belongs in one: mere roles, usage, or the finish of the first choice, which
-/// `done` tells.
+/// What all `token` frames of a request begin with.
+pub fn token_head(id: &str) -> Vec<u8> {
+    let mut head = Vec::new();
+    write(&mut head, &Wire::Token { id });
+    // What follows is more of the same object.
+    if let Some(last) = head.last_mut() {
+        *last = b',';
+    }
+    head
+}
+
+/// The rest of the `token` frame of `chunks`, whose last one has the index `seq` in the answer's log: the same for all who
+/// hear them. Empty when they say nothing that belongs in a frame: mere roles, usage, or the finish of the first choice,
+/// which `done` tells.
 ///
 /// `text` is all the text of the first choice, empty when there is none. What else the model said comes as `delta`: an
 /// array of objects in order, each with its `choice` and one of `text`, `reasoning`, `refusal`, `finish_reason` or
 /// `tool_call` (`index`, `id` and `name` once, more of `arguments`).
-pub fn token(out: &mut Vec<u8>, id: &str, seq: usize, chunks: &[Arc<Chunk>]) -> bool {
+pub fn token_rest(seq: usize, chunks: &[Arc<Chunk>]) -> Bytes {
     let deltas = || chunks.iter().flat_map(|chunk| chunk.deltas.iter());
     let text = Joined::from_iter(deltas().filter_map(main_text));
     let rest: Vec<&Delta> = deltas().filter(|delta| is_beside(delta)).collect();
     let has_news = text.0.iter().any(|part| !part.is_empty()) || !rest.is_empty();
-    if has_news {
-        let delta = (!rest.is_empty()).then(|| Beside(&rest));
-        write(out, &Wire::Token { id, seq, text, delta });
+    if !has_news {
+        return Bytes::new();
     }
-    has_news
+    let delta = (!rest.is_empty()).then(|| Beside(&rest));
+    let mut out = Vec::with_capacity(128);
+    write(&mut out, &Token { seq, text, delta });
+    let mut rest = Bytes::from(out);
+    // The object has begun with what the frame begins with.
+    rest.advance(usize::from(rest.starts_with(b"{")));
+    rest
 }
 
 /// The frames as they stand on the wire.
@@ -67,10 +84,6 @@ enum Wire<'a> {
     },
     Token {
         id: &'a str,
-        seq: usize,
-        text: Joined<'a>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        delta: Option<Beside<'a>>,
     },
     Done {
         id: &'a str,
@@ -87,6 +100,14 @@ enum Wire<'a> {
         id: Option<&'a str>,
         error: Fault<'a>,
     },
+}
+
+#[derive(Serialize)]
+struct Token<'a> {
+    seq: usize,
+    text: Joined<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<Beside<'a>>,
 }
 
 #[derive(Serialize)]
@@ -169,7 +190,7 @@ impl Frame<'_> {
 }
 
 /// Appends `wire`. Writing to memory cannot fail; should it ever, half a frame must not go out.
-fn write(out: &mut Vec<u8>, wire: &Wire<'_>) {
+fn write(out: &mut Vec<u8>, wire: &impl Serialize) {
     let before = out.len();
     if serde_json::to_writer(&mut *out, wire).is_err() {
         out.truncate(before);

@@ -26,11 +26,15 @@ fn call(name: Option<&'static str>, arguments: &'static str) -> Arc<Chunk> {
     chunk(0, call)
 }
 
+/// The whole frame, for one who named the request so.
+fn token(id: &str, seq: usize, chunks: &[Arc<Chunk>]) -> Option<String> {
+    let rest = token_rest(seq, chunks);
+    let frame = [&token_head(id), &*rest].concat();
+    (!rest.is_empty()).then(|| String::from_utf8(frame).unwrap())
+}
+
 fn said(chunks: &[Arc<Chunk>]) -> Option<String> {
-    let mut out = Vec::new();
-    let has_news = token(&mut out, "c1", 17, chunks);
-    assert_eq!(has_news, !out.is_empty());
-    has_news.then(|| String::from_utf8(out).unwrap())
+    token("c1", 17, chunks)
 }
 
 #[track_caller]
@@ -73,9 +77,8 @@ fn the_text_of_all_chunks_is_one_string() {
 
 #[test]
 fn an_id_is_escaped() {
-    let mut out = Vec::new();
-    token(&mut out, "a\"b", 0, &[text(0, "x")]);
-    assert_eq!(out, br#"{"type":"token","id":"a\"b","seq":0,"text":"x"}"#);
+    let frame = token("a\"b", 0, &[text(0, "x")]);
+    assert_eq!(frame.unwrap(), r#"{"type":"token","id":"a\"b","seq":0,"text":"x"}"#);
 }
 
 #[test]
@@ -139,10 +142,27 @@ fn other_choices_come_beside_the_first_with_their_finish() {
 }
 
 #[test]
+fn all_who_hear_a_chunk_share_the_rest_of_its_frame() {
+    let rest = token_rest(3, &[text(0, "x")]);
+    assert_eq!(rest, r#""seq":3,"text":"x"}"#.as_bytes());
+    for id in ["c", "another \" one"] {
+        let frame: Value = serde_json::from_slice(&[&token_head(id), &*rest].concat()).unwrap();
+        assert_eq!(
+            frame,
+            serde_json::json!({ "type": "token", "id": id, "seq": 3, "text": "x" })
+        );
+    }
+}
+
+#[test]
 fn a_frame_follows_another_in_the_same_buffer() {
     let mut out = b"before ".to_vec();
-    assert!(!token(&mut out, "c1", 0, &[]));
-    assert!(token(&mut out, "c1", 0, &[text(0, "x")]));
+    let failure = Failure::new(Code::Overloaded, "Busy.");
+    Frame::Error {
+        id: None,
+        failure: &failure,
+    }
+    .write(&mut out);
     assert!(out.starts_with(b"before {\"type\""));
 }
 

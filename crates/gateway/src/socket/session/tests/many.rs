@@ -42,6 +42,39 @@ async fn answers_of_one_socket_come_as_they_come() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_is_told_at_its_time_alone_beside_another_and_alone_again() {
+    let doors = Doors::before(Model::responding(|nth, _| match nth {
+        0 => Script::paced(6, 50),
+        _ => Script::paced(2, 20),
+    }));
+    let mut client = Client::connect(&doors).await;
+    let timeline = Timeline::begin();
+    client.submit("long", "x").await;
+    tokio::time::timeout(std::time::Duration::from_millis(120), client.note_all(&timeline))
+        .await
+        .unwrap_err();
+    client.submit("short", "y").await;
+    tokio::time::timeout(std::time::Duration::from_secs(1), client.note_all(&timeline))
+        .await
+        .unwrap_err();
+    expect![[r#"
+        0      long accepted MISS
+        50     long token 0 "t0 "
+        100    long token 1 "t1 "
+        120    short accepted MISS
+        140    short token 0 "t0 "
+        150    long token 2 "t2 "
+        160    short token 2 "t1 "
+        160    short done stop 20
+        200    long token 3 "t3 "
+        250    long token 4 "t4 "
+        300    long token 6 "t5 "
+        300    long done stop 50
+    "#]]
+    .assert_eq(&timeline.to_string());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hundred_answers_on_one_socket_are_neither_mixed_nor_lost() {
     let doors = Doors::before(Model::responding(|nth, prompt| {
         let said = prompt.request.messages[0].text().to_string();

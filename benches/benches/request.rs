@@ -8,7 +8,7 @@
 
 use futures_util::FutureExt;
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use orchestrator_benches::request::{self, CHUNKS};
+use orchestrator_benches::request::{self, CHUNKS, Midway};
 use orchestrator_core::{Chunk, Cx, Head, Request, Stage, Unique};
 use orchestrator_dedup::Dedup;
 use orchestrator_dialect::{
@@ -62,8 +62,15 @@ fn write((mut writer, head, chunks): (EventWriter, Head, Vec<Chunk>)) -> usize {
     black_box(bytes.len())
 }
 
+#[library_benchmark]
+#[bench::alone(setup = Midway::new)]
+fn token(mut midway: Midway) -> Midway {
+    black_box(midway.pass());
+    midway
+}
+
 library_benchmark_group!(
     name = request_path,
-    benchmarks = [parse, dedup, read, read_whole, write]
+    benchmarks = [parse, dedup, read, read_whole, write, token]
 );
 main!(library_benchmark_groups = request_path);

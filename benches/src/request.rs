@@ -1,9 +1,13 @@
 //! What the benchmarks of the request path work on.
 
-use bytes::Bytes;
-use orchestrator_core::{Blocking, Chunk, Cx, Head, Ledger, Live, Priority, Request, RequestId, Tier, answer};
+use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, StreamExt};
+use orchestrator_core::{
+    Answer, AnswerWriter, Blocking, Chunk, Cx, Head, Ledger, Live, Priority, Request, RequestId, Tier, answer,
+};
 use orchestrator_dedup::Dedup;
 use orchestrator_dialect::{Protocol, chat::EventWriter, reader::Reader};
+use orchestrator_stream::sse;
 use orchestrator_testkit::chat;
 use prometheus::Registry;
 use tokio::time::{Duration, Instant};
@@ -66,19 +70,84 @@ fn before_dedup(body: Bytes) -> (Dedup, Cx, Box<Request>) {
 
 /// What a worker sends of an answer of 32 tokens, in one burst.
 pub fn events() -> Vec<u8> {
-    let event = |delta: &str, finish: &str| {
-        format!(
-            "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\
-             \"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
-        )
-    };
     let mut events = event(r#"{"role":"assistant","content":""}"#, "null");
-    for nth in 0..32 {
-        events += &event(&format!(r#"{{"content":"tok{nth} "}}"#), "null");
+    (0..32).for_each(|nth| events.extend(token(nth)));
+    events.extend(event("{}", r#""stop""#));
+    events.extend(b"data: [DONE]\n\n");
+    events
+}
+
+fn token(nth: usize) -> Vec<u8> {
+    event(&format!(r#"{{"content":"tok{nth} "}}"#), "null")
+}
+
+fn event(delta: &str, finish: &str) -> Vec<u8> {
+    let event = format!(
+        "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\
+         \"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
+    );
+    event.into_bytes()
+}
+
+/// An answer in its middle: what a token passes on its way from a worker's bytes to those for its client, but for the stages
+/// and the sockets.
+#[derive(Debug)]
+pub struct Midway {
+    reader: Reader,
+    log: AnswerWriter,
+    listener: Answer,
+    writer: EventWriter,
+    head: Head,
+    out: BytesMut,
+    /// The worker's bytes of the next token.
+    pub next: Vec<u8>,
+}
+
+impl Midway {
+    /// An answer of which three tokens have passed.
+    pub fn new() -> Self {
+        let (log, listener) = answer(
+            Instant::now() + Duration::from_secs(60),
+            Priority::Normal,
+            Ledger::generous(),
+        );
+        let (writer, head, _) = chunks();
+        let mut midway = Midway {
+            reader: Reader::new(Protocol::Chat),
+            log,
+            listener,
+            writer,
+            head,
+            out: BytesMut::new(),
+            next: Vec::new(),
+        };
+        for nth in 0..3 {
+            midway.next = token(nth);
+            drop(midway.pass());
+        }
+        midway.next = token(3);
+        midway
     }
-    events += &event("{}", r#""stop""#);
-    events += "data: [DONE]\n\n";
-    events.into_bytes()
+
+    /// Takes the next token from the worker's bytes into the log, and from there to bytes for the client.
+    pub fn pass(&mut self) -> Bytes {
+        let mut read = Vec::with_capacity(2);
+        let told = self.reader.feed(&self.next, &mut read);
+        told.expect("good events");
+        self.log.push(read);
+        let heard = self.listener.next().now_or_never().flatten();
+        for chunk in heard.and_then(Result::ok).unwrap_or_default() {
+            self.writer
+                .write(&self.head, &chunk, &mut |event| sse::data(&mut self.out, event));
+        }
+        self.out.split().freeze()
+    }
+}
+
+impl Default for Midway {
+    fn default() -> Self {
+        Midway::new()
+    }
 }
 
 /// The same answer as one body.

@@ -21,4 +21,11 @@ fn the_benchmarks_do_what_they_measure() {
         writer.write(&head, chunk, &mut |_| written += 1);
     }
     assert_eq!((chunks.len(), written), (CHUNKS, CHUNKS));
+    let passed = Midway::new().pass();
+    assert!(passed.windows(6).any(|bytes| bytes == b"\"tok3 "), "{passed:?}");
+}
+
+#[test]
+fn the_line_answers() {
+    assert_eq!(crate::line::Line::warm(2).answer().unwrap(), "tok0 tok1 ");
 }

@@ -289,7 +289,7 @@ fn the_program_is_measured_beside_nginx_where_both_are_there_and_only_informs() 
     let (out, ran) = measured(&tree.path().join("bin/no-such"), "");
     assert!(out.contains("left out, since there is no nginx") && !ran, "{out}");
     assert!(measured(&nginx, "").1);
-    let call = "cargo run --release --quiet -p orchestrator-benches --bin compare -- --short --program target/release/orchestrator\n";
+    let call = "cargo run --profile bench --quiet -p orchestrator-benches --bin compare -- --short --program target/release/orchestrator\n";
     assert!(tree.read("calls").ends_with(call), "{}", tree.read("calls"));
     assert!(measured(&nginx, "*compare*").0.contains("failed; it only informs"));
     tree.write("calls", "");

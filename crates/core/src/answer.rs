@@ -245,11 +245,6 @@ impl Answer {
         self.in_flight.take()
     }
 
-    /// The index of the next chunk, from 0.
-    pub fn position(&self) -> usize {
-        self.next
-    }
-
     /// When this listener stops waiting.
     pub fn deadline(&self) -> Instant {
         self.until

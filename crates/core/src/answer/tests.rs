@@ -63,7 +63,7 @@ fn hear_alike(answer: &mut Answer) -> Option<Option<Result<String, Failure>>> {
 
 fn text_of(answer: &Answer, told: &[u8]) -> String {
     let (seq, text) = std::str::from_utf8(told).unwrap().split_once(' ').unwrap();
-    assert_eq!(seq, (answer.position() - 1).to_string());
+    assert_eq!(seq, (answer.next - 1).to_string());
     text.to_owned()
 }
 
@@ -111,7 +111,7 @@ async fn every_listener_hears_all_from_the_start_at_its_own_pace() {
     writer.finish(end());
     assert_eq!((hear(&mut first), hear(&mut late)), (Some(None), Some(None)));
     assert_eq!((first.end(), late.end()), (Some(end()), Some(end())));
-    assert_eq!((first.position(), late.position()), (3, 3));
+    assert_eq!((first.next, late.next), (3, 3));
 }
 
 #[tokio::test(start_paused = true)]

@@ -100,7 +100,7 @@ pub struct Midway {
     head: Head,
     out: BytesMut,
     /// The worker's bytes of the next token.
-    pub next: Vec<u8>,
+    next: Vec<u8>,
 }
 
 impl Midway {

@@ -6,7 +6,8 @@
 #   --counts     counts instructions and does nothing else
 #
 # Then the real program is measured beside nginx for less than a minute, which informs too. That needs an optimised build,
-# which takes minutes and which nothing else in here needs: where there is none it is left out.
+# which takes minutes and which nothing else in here needs: where there is none it is left out. It says when the profile that
+# release builds are laid out by is older than what they are made of.
 #
 # A file in benches/benches that uses gungraun counts instructions, one that uses criterion measures times.
 set -euo pipefail
@@ -38,6 +39,8 @@ compare() {
         echo "beside nginx: left out, since there is no $program; cargo build --release -p orchestrator makes it"
     else
         echo "beside nginx: $program of $(date -r "$program" '+%F %T')"
+        sha256sum --check --status profile/trained-with.sha256 ||
+            echo "its profile was taken with other dependencies or another toolchain; scripts/train.sh takes it anew"
         cargo run --profile bench --quiet -p orchestrator-benches --bin compare -- --short --program "$program" ||
             echo "beside nginx: failed; it only informs" >&2
     fi

@@ -92,7 +92,10 @@ fn an_outage_of_all_workers_costs_few_calls_and_ends_soon_after_they_recover() {
         if served(&replies) == replies.len() {
             break;
         }
-        assert!(recovered.elapsed() < PATIENCE, "it did not come back in {rounds} rounds");
+        assert!(
+            recovered.elapsed() < PATIENCE,
+            "it did not come back in {rounds} rounds"
+        );
     }
     at_rest(&tiers);
 }

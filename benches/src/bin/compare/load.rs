@@ -64,6 +64,16 @@ impl Client {
 
 /// Asks `requests` requests over so many connections. How long each took, in microseconds.
 pub(crate) async fn drive(server: SocketAddr, shape: Shape, connections: usize, requests: usize) -> io::Result<Sample> {
+    ask_all(server, shape, (connections, requests), Shape::request).await
+}
+
+/// The same with requests that `request` writes.
+pub(crate) async fn ask_all(
+    server: SocketAddr,
+    shape: Shape,
+    (connections, requests): (usize, usize),
+    request: fn(Shape) -> Vec<u8>,
+) -> io::Result<Sample> {
     let expected: Arc<str> = shape.text().into();
     let mut clients = JoinSet::new();
     for nth in 0..connections {
@@ -73,7 +83,7 @@ pub(crate) async fn drive(server: SocketAddr, shape: Shape, connections: usize, 
             let mut client = Client::connect(server).await?;
             let mut took = Vec::with_capacity(share);
             for _ in 0..share {
-                took.push(client.ask(&shape.request(), |_, _| {}).await?.whole);
+                took.push(client.ask(&request(shape), |_, _| {}).await?.whole);
                 client.answer.check(&expected)?;
             }
             io::Result::Ok(took)

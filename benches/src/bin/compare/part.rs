@@ -8,6 +8,7 @@ mod open;
 mod overload;
 mod requests;
 mod soak;
+mod training;
 
 use crate::servers::Bench;
 use clap::ValueEnum;
@@ -34,6 +35,8 @@ pub(crate) enum Part {
     Overload,
     /// Memory over many requests; by its name only.
     Soak,
+    /// All that is often asked, for a build that counts what it runs; by its name only.
+    Training,
 }
 
 /// How much is measured.
@@ -70,6 +73,7 @@ impl Part {
             Part::Open => open::measure(bench).await,
             Part::Overload => overload::measure(bench, effort).await,
             Part::Soak => soak::measure(bench, effort).await,
+            Part::Training => training::ask(bench, effort).await,
         }
     }
 }

@@ -46,6 +46,19 @@ impl Server {
         Ok((brought, self.processor_us()? - before))
     }
 
+    /// Asks it to end and waits until it has done what it does at its end.
+    pub(crate) async fn end(mut self) -> io::Result<()> {
+        signal("-TERM", &[self.child.id()]);
+        for _ in 0..1000 {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        let text = format!("{} does not end", self.address);
+        Err(io::Error::new(io::ErrorKind::TimedOut, text))
+    }
+
     /// The processor time of all its threads since they began, the kernel's share included.
     fn processor_us(&self) -> io::Result<f64> {
         let mut spent = 0.0;
@@ -75,15 +88,22 @@ impl Drop for Server {
     fn drop(&mut self) {
         // The first is ended first, so that it starts no worker anew. All may have ended by themselves.
         let all = self.processes().unwrap_or_default();
-        drop(
-            Command::new("kill")
-                .arg("-KILL")
-                .args(all.iter().map(u32::to_string))
-                .status(),
-        );
+        signal("-KILL", &all);
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn signal(signal: &str, processes: &[u32]) {
+    if processes.is_empty() {
+        return;
+    }
+    drop(
+        Command::new("kill")
+            .arg(signal)
+            .args(processes.iter().map(u32::to_string))
+            .status(),
+    );
 }
 
 /// The processor time of a thread, from its file of statistics.

@@ -33,6 +33,10 @@ pub(crate) struct Setting {
     pub(crate) slots: usize,
     /// Requests that may wait for one in a lane.
     pub(crate) lane: usize,
+    /// What the model speaks.
+    pub(crate) provider: &'static str,
+    /// Whether requests are grounded in passages of the project's own documents.
+    pub(crate) grounded: bool,
 }
 
 // === impl Setting ===
@@ -43,6 +47,8 @@ impl Setting {
             threads,
             slots: 20_000,
             lane: 1000,
+            provider: "openai",
+            grounded: false,
         }
     }
 }
@@ -156,11 +162,20 @@ fn nginx_conf(folder: &Path, workers: usize, listen: SocketAddr, model: SocketAd
 }
 
 fn pipeline(setting: Setting, [listen, admin, model]: [SocketAddr; 3]) -> String {
-    let Setting { threads, slots, lane } = setting;
+    let Setting {
+        threads,
+        slots,
+        lane,
+        provider,
+        grounded,
+    } = setting;
+    let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
     format!(
-        "[pipeline.stages.inference]\nworker = \"model\"\n[pipeline.stages.rag]\nenabled = false\n\
+        "[pipeline.stages.inference]\nworker = \"model\"\n\
+         [pipeline.stages.rag]\nenabled = {grounded}\nfolder = \"{documents}\"\n\
          [pipeline.lanes]\ncapacity = {lane}\n\
-         [workers.model]\nprovider = \"openai\"\nbase_url = \"http://{model}\"\nmax_concurrent = {slots}\n\
-         [server]\nlisten = \"{listen}\"\nadmin_listen = \"{admin}\"\nthreads = {threads}\n"
+         [workers.model]\nprovider = \"{provider}\"\nbase_url = \"http://{model}\"\nmax_concurrent = {slots}\napi_key = \"key\"\n\
+         [server]\nlisten = \"{listen}\"\nadmin_listen = \"{admin}\"\nthreads = {threads}\n\
+         [shutdown]\npre_stop_ms = 0\n"
     )
 }

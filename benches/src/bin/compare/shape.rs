@@ -78,11 +78,13 @@ impl Shape {
 
 /// A call with this body.
 pub(crate) fn post(body: &str) -> Vec<u8> {
+    written("host: server\r\ncontent-type: application/json\r\n", body)
+}
+
+/// A call with these headers, each of which ends its line.
+pub(crate) fn written(headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
-    format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: server\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
+    format!("POST /v1/chat/completions HTTP/1.1\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
     reason = "each test file uses a part of it, and a fault in here shall end the test"
 )]
 
+pub(crate) mod stand_ins;
+
 use std::{
     fs,
     path::{Path, PathBuf},

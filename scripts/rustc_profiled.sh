@@ -1,9 +1,10 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # What cargo calls in the place of the compiler (.cargo/config.toml). The crates of the program as it ships, which alone are
 # built as one unit, are compiled with the profile of the program under load. Cargo has no setting of its own for that: a
 # path in its flags would have to be absolute.
+# Not for `sh`: Debian's loses variables with a `-` in their names, such as cargo's CARGO_BIN_EXE_model-server.
 #   TRAINING=FOLDER  compiles them so that the program writes such a profile into the folder instead (scripts/train.sh)
-set -eu
+set -euo pipefail
 profile=$(dirname "$0")/../profile/release.profdata
 
 case " $* " in

@@ -102,6 +102,14 @@ fn a_training_counts_instead_and_the_program_writes_the_counts() {
 }
 
 #[test]
+fn the_compiler_hears_all_that_cargo_tells_by_variables() {
+    let mut wrapper = Command::new(ours().join("scripts/rustc_profiled.sh"));
+    let heard = wrapper.args(["printenv", "CARGO_BIN_EXE_model-server"]);
+    let heard = heard.env("CARGO_BIN_EXE_model-server", "there").output().unwrap();
+    assert_eq!(heard.stdout, b"there\n", "{heard:?}");
+}
+
+#[test]
 fn cargo_calls_the_wrapper() {
     let config = fs::read_to_string(ours().join(".cargo/config.toml")).unwrap();
     assert!(

@@ -42,6 +42,12 @@ fn workspace() -> Tree {
     tree
 }
 
+/// Tells counts as text, and copies what they become.
+const PROFDATA: &str = r#"#!/bin/sh
+echo "llvm-profdata-22 $1 $2" >>"$TREE/calls"
+case "$*" in *--text*) cat "$TREE/counts.proftext" ;; *) cp "$4" "$3" ;; esac
+"#;
+
 /// Builds it from a folder of its own. The flag of a profile that each crate was compiled with.
 fn built(tree: &Tree, of: &[&str], training: Option<&Path>) -> Vec<(String, String)> {
     tree.write("calls", "");
@@ -122,12 +128,24 @@ fn cargo_calls_the_wrapper() {
 fn training_keeps_a_profile_and_what_it_was_taken_with() {
     const OLDER: &str = "its profile was taken with other dependencies";
     let tree = scripted();
+    program(&tree, "bin/llvm-profdata-22", PROFDATA);
+    let counted = |name: &str, counts: &str| {
+        format!(
+            "{name}\n# Func Hash:\n9999\n# Num Counters:\n2\n# Counter Values:\n{counts}\n# Num Value Kinds:\n1\n9999\n\n"
+        )
+    };
+    let [rare, hot, often] =
+        [("rare", "0\n499"), ("hot", "1000000\n3"), ("often", "1\n500")].map(|(name, counts)| counted(name, counts));
+    let all = format!("# IR level Instrumentation Flag\n:ir\n{rare}{hot}{often}");
+    tree.write("counts.proftext", &all);
     let trained = run(&tree, "scripts/train.sh", &[], "");
     assert_eq!(trained.code, 0, "{}", trained.out);
+    assert_eq!(tree.read("profile/release.profdata"), format!(":ir\n\n{hot}{often}"));
     expect![[r#"
         cargo build --release -p orchestrator --target-dir target/training
         cargo run --profile bench -p orchestrator-benches --bin compare -- --only training --program target/training/release/orchestrator
-        llvm-profdata-22
+        llvm-profdata-22 merge --sparse
+        llvm-profdata-22 merge --output
     "#]]
     .assert_eq(&tree.read("calls"));
     program(&tree, "target/release/orchestrator", "");

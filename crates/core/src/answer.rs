@@ -4,15 +4,19 @@
 //! one has left, [`AnswerWriter::unwanted`] resolves and whoever drives the work drops it.
 
 mod alarm;
+mod reference;
 
 use crate::{
     Cache, Chunk, Chunks, Code, End, Failure, Head, InFlight, Ledger, Priority,
-    log::{Alike, Ending, Found, Joined, Log},
+    log::{Alike, Ending, Found, Log},
     sync::Arc,
 };
 use alarm::Alarm;
 use bytes::Bytes;
 use futures_util::Stream;
+pub use reference::AnswerRef;
+#[cfg(not(sim_loom))]
+pub use reference::WeakAnswer;
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
@@ -42,15 +46,6 @@ pub struct Answer {
     over: bool,
     in_flight: Option<InFlight>,
 }
-
-/// Keeps the log of an answer, not the work on it.
-#[derive(Clone, Debug)]
-pub struct AnswerRef(Arc<Log>);
-
-/// Finds the log of an answer for as long as somebody else keeps it.
-#[cfg(not(sim_loom))]
-#[derive(Clone, Debug)]
-pub struct WeakAnswer(std::sync::Weak<Log>);
 
 /// A new answer: the end that writes it and its first listener, who waits until `until`.
 pub fn answer(until: Instant, priority: Priority, ledger: std::sync::Arc<Ledger>) -> (AnswerWriter, Answer) {
@@ -140,7 +135,8 @@ impl AnswerWriter {
         let log = self.log.clone();
         async move {
             let Some(log) = log else { return };
-            let mut alarm = pin!(sleep_until(Instant::now()));
+            let Some(until) = log.wanted_until(None) else { return };
+            let mut alarm = pin!(sleep_until(until));
             poll_fn(|cx| {
                 let Some(until) = log.wanted_until(Some(cx.waker())) else {
                     return Poll::Ready(());
@@ -170,57 +166,6 @@ impl Drop for AnswerWriter {
         let abandoned = || Failure::new(Code::Internal, "The request was given up by a fault of the server.");
         let failure = if is_late { late() } else { abandoned() };
         self.end(Ending::Over(Err(failure)));
-    }
-}
-
-// === impl AnswerRef ===
-
-impl AnswerRef {
-    /// Listens too, if the work has ended or is still wanted by somebody; from then on it waits in the higher lane of
-    /// both. Says whether the listener was sent to a running answer or to a finished one.
-    pub fn join(&self, until: Instant, priority: Priority) -> Option<(Answer, Cache)> {
-        let mut log = self.0.clone();
-        loop {
-            match log.join(until, priority, Instant::now()) {
-                Joined::Here { listener, running } => {
-                    let cache = if running { Cache::Coalesced } else { Cache::Hit };
-                    return Some((Answer::new(log, listener, until), cache));
-                }
-                Joined::Elsewhere(to) => log = to,
-                Joined::Nowhere => return None,
-            }
-        }
-    }
-
-    /// A reference that keeps nothing.
-    #[cfg(not(sim_loom))]
-    pub fn weak(&self) -> WeakAnswer {
-        WeakAnswer(Arc::downgrade(&self.0))
-    }
-
-    /// How the answer ended; `None` while it runs and once it was sent over to another.
-    pub fn ended(&self) -> Option<Result<End, Failure>> {
-        self.0.ended()
-    }
-
-    /// What is known of the answer; `None` before its first token, and once it was sent over to another.
-    pub fn head(&self) -> Option<std::sync::Arc<Head>> {
-        self.0.head()
-    }
-
-    /// When the answer ended, or was sent over to another.
-    pub fn ended_at(&self) -> Option<Instant> {
-        self.0.ended_at()
-    }
-}
-
-// === impl WeakAnswer ===
-
-#[cfg(not(sim_loom))]
-impl WeakAnswer {
-    /// The answer, if its log is still kept.
-    pub fn upgrade(&self) -> Option<AnswerRef> {
-        self.0.upgrade().map(AnswerRef)
     }
 }
 
@@ -271,20 +216,34 @@ impl Answer {
 
     /// Waits until it is decided where the answer comes from. Losing the future loses nothing.
     pub async fn cache(&mut self) -> Result<Cache, Failure> {
-        poll_fn(|cx| {
-            if let Some(cache) = self.moved {
-                return Poll::Ready(Ok(cache));
-            }
-            match self.log.origin(self.listener, cx.waker()) {
-                Some(known) => Poll::Ready(known),
-                None => self.poll_deadline(cx).map(Err),
-            }
+        poll_fn(|cx| match self.poll_cache(cx) {
+            Poll::Pending => self.poll_late(cx).map(Err),
+            known => known,
         })
         .await
     }
 
+    /// As [`Answer::cache`], but for the deadline: see [`Answer::poll_late`].
+    pub fn poll_cache(&mut self, cx: &mut Context<'_>) -> Poll<Result<Cache, Failure>> {
+        if let Some(cache) = self.moved {
+            return Poll::Ready(Ok(cache));
+        }
+        self.log
+            .origin(self.listener, cx.waker())
+            .map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Ready at the deadline. Who hears by [`Answer::poll_alike`] asks here too, once for each waker: a timer is memory of
+    /// its own, which one of a crowd need not touch for each token.
+    pub fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let until = self.until;
+        let alarm = self.alarm.get_or_insert_with(|| Alarm::at(until));
+        alarm.poll(cx).map(|()| late())
+    }
+
     /// The stream for listeners who are told alike: what `tell` makes of all that has arrived, given the index of its last
-    /// chunk, is made once for those who hear just that. All who listen so must make the same of it.
+    /// chunk, is made once for those who hear just that. All who listen so must make the same of it. Of the deadline tells
+    /// [`Answer::poll_late`] alone.
     pub fn poll_alike(
         &mut self,
         cx: &mut Context<'_>,
@@ -295,7 +254,7 @@ impl Answer {
         let more = ready!(self.poll_read(cx, Log::read_alike));
         Poll::Ready(more.map(|more| {
             let Alike { told, waits } = more?;
-            self.waits = waits && self.poll_deadline(cx).is_pending();
+            self.waits = waits;
             Ok(told.unwrap_or_else(|chunks| {
                 let text = tell(self.next.saturating_sub(1), &chunks);
                 self.log.tell(from..self.next, &text);
@@ -331,17 +290,12 @@ impl Answer {
     fn move_to(&mut self, log: Arc<Log>, cache: Cache) {
         let mut there = Answer::listen(log, self.until).at(self.next);
         there.moved = Some(cache);
+        there.alarm = self.alarm.take();
         there.in_flight = self.in_flight.take();
         *self = there;
     }
 
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
-        let until = self.until;
-        let alarm = self.alarm.get_or_insert_with(|| Alarm::at(until));
-        alarm.poll(cx).map(|()| late())
-    }
-
-    /// The next that `read` finds.
+    /// The next that `read` finds. Does not heed the deadline.
     fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -358,11 +312,7 @@ impl Answer {
                     self.over = true;
                     return Poll::Ready(end.err().map(Err));
                 }
-                Found::Nothing => {
-                    let late = ready!(self.poll_deadline(cx));
-                    self.over = true;
-                    return Poll::Ready(Some(Err(late)));
-                }
+                Found::Nothing => return Poll::Pending,
             }
         }
         Poll::Ready(None)
@@ -383,7 +333,14 @@ impl Stream for Answer {
     type Item = Result<Chunks, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_read(cx, Log::read)
+        match self.poll_read(cx, Log::read) {
+            Poll::Pending => {
+                let late = ready!(self.poll_late(cx));
+                self.over = true;
+                Poll::Ready(Some(Err(late)))
+            }
+            heard => heard,
+        }
     }
 }
 

@@ -28,25 +28,26 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// A socket under watch.
+/// A socket under watch. Its order is ours: what each write asks for comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Watched<T> {
     socket: T,
-    limits: Limits,
+    /// Since when the peer takes nothing.
+    stuck: Option<Instant>,
     link: Link,
-    /// Rides inside the socket, so that it lasts as long, also where that becomes a WebSocket.
-    _place: Place,
+    reader: Reader,
+    /// What it sent ahead of its turn.
+    early: Early,
+    writing: Alarm,
     /// Since when the peer owes us something to read.
     owes: Option<Owes>,
     /// Requests and messages that it has given us so far.
     given: usize,
-    reader: Reader,
-    /// What it sent ahead of its turn.
-    early: Early,
     reading: Alarm,
-    /// Since when the peer takes nothing.
-    stuck: Option<Instant>,
-    writing: Alarm,
+    limits: Limits,
+    /// Rides inside the socket, so that it lasts as long, also where that becomes a WebSocket.
+    _place: Place,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -47,7 +47,7 @@ async fn serve(door: Door, request: Request<Incoming>, arrival: Arc<Arrival>, li
         "/ask" if posts => chat::ask(begin("POST", "/v1/ask"), request, link).await,
         "/ask/dry-explain" if posts => chat::dry_explain(begin("POST", "/v1/ask/dry-explain"), request, link).await,
         "/stream" if request.method() == Method::GET => {
-            socket::upgrade(begin("GET", "/v1/stream#handshake"), request, link)
+            socket::upgrade(begin("GET", "/v1/stream#handshake"), &request, &link)
         }
         "/models" if reads => models(&door, begin("GET", "/v1/models")),
         "/chat/completions" | "/ask" | "/ask/dry-explain" => refused(begin("other", "other"), "POST"),

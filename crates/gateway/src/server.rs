@@ -10,10 +10,15 @@ use crate::{
     io::{Limits, Link, Watched},
     life::Stage,
     router,
+    socket::{Served, Session},
 };
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    server::conn::http1::{self, Parts},
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use orchestrator_core::{Code, Failure};
 use std::{
@@ -21,7 +26,7 @@ use std::{
     future::{Future, poll_fn},
     net::SocketAddr,
     panic::AssertUnwindSafe,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -117,43 +122,64 @@ pub(crate) async fn connection<S>(door: Door, plane: Plane, socket: S, client: S
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut life = door.life().clone();
     let link = Link::default();
+    let client = Client::from(client);
     let watched = Watched::new(socket, Limits::of(door.config()), link.clone(), place);
+    let Some(rest) = serve_http(door.clone(), plane, watched, client.clone(), link.clone()).await else {
+        return;
+    };
+    if let Some(handshake) = link.handshake() {
+        let tasks = door.tasks.clone();
+        let session = Session::new(door, client, handshake, link);
+        let served = Served::new(session, rest.io.into_inner(), &rest.read_buf).await;
+        tasks.spawn(served.run());
+    }
+}
+
+/// Answers the requests of a connection. What is left of it when it is over, if it ended well.
+async fn serve_http<S>(
+    door: Door,
+    plane: Plane,
+    socket: Watched<S>,
+    client: Client,
+    link: Link,
+) -> Option<Parts<TokioIo<Watched<S>>, impl Sized>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut life = door.life().clone();
     let max_header_bytes = door.config().max_header_bytes;
     let worked = link.clone();
-    let client = Client::from(client);
     // Boxed, so that a connection that waits or streams has no room of 5 KB for the request's future.
     let service =
         service_fn(move |request| Box::pin(answer(door.clone(), plane, client.clone(), link.clone(), request)));
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
         .max_headers(MAX_HEADERS)
         .max_buf_size(max_header_bytes.saturating_add(HEAD_SPARE))
-        .serve_connection(TokioIo::new(watched), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
+        .serve_connection(TokioIo::new(socket), service);
+    let mut ended = tokio::select! {
         biased;
-        ended = connection.as_mut() => Some(ended),
+        ended = &mut connection => Some(ended),
         () = life.reached(Stage::Draining) => None,
     };
     if ended.is_none() {
         // A client that has just come is told with the answer to its request.
         if worked.has_worked() {
-            connection.as_mut().graceful_shutdown();
+            Pin::new(&mut connection).graceful_shutdown();
         }
-        let ended = tokio::select! {
+        ended = tokio::select! {
             biased;
-            ended = connection.as_mut() => Some(ended),
+            ended = &mut connection => Some(ended),
             () = life.reached(Stage::Over) => None,
         };
-        if ended.is_none() {
-            // What still runs now ends with a clear failure, for which it is polled once more.
-            drop(timeout(FAREWELL, connection).await);
-        }
     }
+    if ended.is_none() {
+        // What still runs now ends with a clear failure, for which it is polled once more.
+        ended = timeout(FAREWELL, &mut connection).await.ok();
+    }
+    ended?.ok().map(|()| connection.into_parts())
 }
 
 /// Answers one request; a panic is the server's fault and that request's end alone.

@@ -4,6 +4,7 @@ mod bells;
 mod hearing;
 mod outbox;
 mod session;
+mod times;
 
 use crate::{
     body::{Body, Reply},
@@ -14,39 +15,34 @@ use crate::{
     reply::failed,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
-use hyper_util::rt::TokioIo;
-use orchestrator_core::{Code, Failure};
-use outbox::Wire;
-use session::Session;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        handshake::derive_accept_key,
-        protocol::{Role, WebSocketConfig},
-    },
-};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
+use orchestrator_core::{Code, Failure, RequestId};
+pub(crate) use session::{Served, Session};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// Answers the handshake, which is then over; once the connection is ours, runs the session on this core.
-pub(crate) fn upgrade(mut call: Call, mut request: Request<Incoming>, link: Link) -> Reply {
-    let accepted = match check(&call, &request) {
+/// What a session begins with.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    /// Our name for it.
+    pub(crate) id: RequestId,
+    /// What the session's requests have where they do not say otherwise.
+    pub(crate) options: Options,
+}
+
+/// Answers the handshake, after which a session takes the connection over.
+pub(crate) fn upgrade(mut call: Call, request: &Request<Incoming>, link: &Link) -> Reply {
+    let accepted = match check(&call, request) {
         Ok(accepted) => accepted,
         Err(failure) => return refuse(call, &failure),
     };
     let mut reply = Response::new(Body::empty());
     call.stamp(reply.headers_mut());
-    let session = Session::new(&call, accepted.options, link);
-    let config = limits(call.door.config().max_body_bytes);
-    let upgraded: OnUpgrade = hyper::upgrade::on(&mut request);
-    call.switch();
-    call.door.tasks.spawn(async move {
-        // A client that goes away in the middle of the handshake leaves nothing to do.
-        let Ok(upgraded) = upgraded.await else { return };
-        let wire = Wire::new(TokioIo::new(upgraded));
-        let socket = WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await;
-        session.run(socket).await;
+    link.agree(Handshake {
+        id: call.arrival.id,
+        options: accepted.options,
     });
+    call.switch();
     *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = reply.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -62,6 +58,9 @@ struct Accepted {
 
 fn check(call: &Call, request: &Request<Incoming>) -> Result<Accepted, Failure> {
     let headers = request.headers();
+    if request.version() < Version::HTTP_11 {
+        return Err(upgrade_required("A WebSocket begins with HTTP/1.1."));
+    }
     if !has_token(headers, header::UPGRADE, "websocket") || !has_token(headers, header::CONNECTION, "upgrade") {
         return Err(upgrade_required("This path is a WebSocket: connect with an upgrade."));
     }
@@ -109,16 +108,6 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
     values
         .flat_map(|value| value.split(','))
         .any(|value| value.trim().eq_ignore_ascii_case(token))
-}
-
-/// Small buffers: thousands of sockets are open and mostly silent. What may wait to be written is bounded by the session,
-/// which puts in no more while the socket takes nothing; the protocol's own answers go into the same outbox at once.
-fn limits(max_message: usize) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(2 << 10)
-        .write_buffer_size(0)
-        .max_message_size(Some(max_message))
-        .max_frame_size(Some(max_message))
 }
 
 #[cfg(test)]

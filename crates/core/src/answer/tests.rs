@@ -9,7 +9,10 @@ use super::*;
 use crate::{Code, FinishReason, Kind, Tasks, Tier, Usage};
 use futures_util::{FutureExt, StreamExt, poll};
 use std::time::Duration;
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 const LONG: Duration = Duration::from_secs(9);
 

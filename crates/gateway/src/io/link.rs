@@ -1,5 +1,6 @@
 //! What a connection's socket, its requests and its session tell each other.
 
+use crate::socket::Handshake;
 use orchestrator_core::InFlight;
 use parking_lot::Mutex;
 use std::sync::{
@@ -20,6 +21,8 @@ struct State {
     /// Requests, and messages of a WebSocket, that came whole so far.
     given: AtomicUsize,
     upgraded: AtomicBool,
+    /// What was agreed on with the client of a WebSocket.
+    handshake: Mutex<Option<Box<Handshake>>>,
     /// Bytes that came so far, wrapping.
     heard: AtomicUsize,
     /// The place of an answer whose last bytes may not have left yet.
@@ -54,6 +57,16 @@ impl Link {
     /// A request or a message came whole.
     pub(crate) fn took(&self) {
         self.0.given.fetch_add(1, Relaxed);
+    }
+
+    /// The connection is to become a WebSocket, once hyper has sent what says so.
+    pub(crate) fn agree(&self, handshake: Handshake) {
+        *self.0.handshake.lock() = Some(Box::new(handshake));
+    }
+
+    /// What was agreed on, if the connection is to become a WebSocket.
+    pub(crate) fn handshake(&self) -> Option<Box<Handshake>> {
+        self.0.handshake.lock().take()
     }
 
     /// The connection is a WebSocket now: its silence is the session's affair.

@@ -5,21 +5,20 @@ use crate::{call::Call, resume::Kept};
 use orchestrator_core::{Answer, Failure, Text};
 use orchestrator_stream::ws::{Frame, token_head, token_rest};
 use std::{
-    future::Future,
-    pin::pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-/// A client hears an answer. Dropping it leaves.
+/// A client hears an answer. Dropping it leaves. In the order of a [`Session`](super::Session), for the same reason.
+#[repr(C)]
 pub(super) struct Hearing {
-    id: Text,
-    call: Call,
-    answer: Answer,
     /// What its tokens' frames begin with, once it was accepted.
     head: Option<Vec<u8>>,
+    answer: Answer,
     has_begun: bool,
     over: bool,
+    id: Text,
+    call: Call,
 }
 
 /// How much of what there is a client has heard.
@@ -46,6 +45,16 @@ impl Hearing {
 
     pub(super) fn id(&self) -> &Text {
         &self.id
+    }
+
+    /// As [`Hearing::poll_frames`], and has `cx` woken at the deadline, too.
+    pub(super) fn poll_with_deadline(&mut self, cx: &mut Context<'_>, out: &mut Outbox) -> Poll<Heard> {
+        if let Poll::Ready(heard) = self.poll_frames(cx, out) {
+            return Poll::Ready(heard);
+        }
+        let late = ready!(self.answer.poll_late(cx));
+        self.fail(&late, out);
+        Poll::Ready(Heard::All)
     }
 
     /// Puts in all that there is to hear while there is room for it. Pending when there is no more for now.
@@ -77,8 +86,7 @@ impl Hearing {
     }
 
     fn poll_accepted(&mut self, cx: &mut Context<'_>, out: &mut Outbox) -> Poll<()> {
-        let origin = ready!(pin!(self.answer.cache()).poll(cx));
-        match origin {
+        match ready!(self.answer.poll_cache(cx)) {
             Ok(cache) => {
                 self.call.came_from(cache);
                 let (id, resumable) = (self.call.arrival.id, &self.call.door.shared.resumable);

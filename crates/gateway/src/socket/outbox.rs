@@ -34,11 +34,12 @@ pub(super) struct Outbox {
 }
 
 /// A socket behind its outbox, where also the frames wait that the protocol answers with: pongs, and the close frame that
-/// answers the client's.
+/// answers the client's. The socket keeps nothing back: what it has taken is on its way, and needs no flush.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Wire<S> {
-    pub(super) socket: S,
     pub(super) out: Outbox,
+    pub(super) socket: S,
 }
 
 // === impl Outbox ===
@@ -107,7 +108,6 @@ impl Outbox {
                 taken => self.taken = self.taken.saturating_add(taken),
             }
         }
-        ready!(socket.poll_flush(cx))?;
         *self = Outbox::default();
         Poll::Ready(Ok(()))
     }

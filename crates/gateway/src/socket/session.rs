@@ -11,39 +11,39 @@
 mod obey;
 
 use super::{
+    Handshake,
     bells::{Bell, Bells},
     hearing::{Heard, Hearing, error_frame},
     outbox::{Outbox, Wire},
+    times::{Time, Times},
 };
 use crate::{
-    call::Call,
     client::Client,
     door::Door,
-    io::{Link, is_slow_consumer, is_slow_sender},
+    io::{Link, Watched, is_slow_consumer, is_slow_sender},
     life::Stage,
-    options::Options,
     resume::Kept,
 };
 use futures_util::{SinkExt, StreamExt};
-use orchestrator_core::{Code, Failure, RequestId, Text};
+use orchestrator_core::{Code, Failure, Text};
 use slab::Slab;
 use std::{
     collections::HashMap,
-    future::{Future, poll_fn},
+    future::poll_fn,
     io,
-    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    time::{Instant, Interval, MissedTickBehavior, interval, timeout},
+    time::{Instant, timeout},
 };
-use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::frame::coding::CloseCode};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::protocol::{Role, WebSocketConfig, frame::coding::CloseCode},
+};
 
-/// How often a silent client is pinged.
-const PING: Duration = Duration::from_secs(20);
 /// Pings in a row without a sign of life that end the session.
 const UNANSWERED: usize = 2;
 /// Frames that answer the client's own and may wait for the socket while more of those are read.
@@ -54,25 +54,26 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// The keys of bells: what comes from the client, what the clock and the life of the process say, and then one for each
 /// request that is heard.
 const COMMANDS: usize = 0;
-const TIMES: usize = 1;
+const CLOCK: usize = 1;
 const HEARINGS: usize = 2;
 
-/// A WebSocket.
-pub(super) struct Session {
-    door: Door,
-    client: Option<Client>,
-    /// Our name for the handshake.
-    id: RequestId,
-    defaults: Options,
-    link: Link,
-    /// Where the requests that are heard stand among the hearings, by their names.
-    running: HashMap<Text, usize>,
-    hearings: Slab<(Arc<Bell>, Hearing)>,
+/// A WebSocket. In an order of our own: what each token asks for stands in one line of the processor's cache, since each
+/// line of one session in a crowd is fetched anew for each token.
+#[repr(C, align(64))]
+pub(crate) struct Session {
     bells: Bells,
-    commands: Arc<Bell>,
-    times: Arc<Bell>,
     /// The keys of those who rang and have to wait until the socket has taken everything.
     held: Vec<usize>,
+    hearings: Slab<(Arc<Bell>, Hearing)>,
+    /// Where the requests that are heard stand among the hearings, by their names.
+    running: HashMap<Text, usize>,
+    commands: Arc<Bell>,
+    clock: Arc<Bell>,
+    times: Times,
+    door: Door,
+    client: Client,
+    handshake: Box<Handshake>,
+    link: Link,
     /// What the link had heard when the client was last pinged, and how many pings in a row found no more.
     last_heard: usize,
     unanswered: usize,
@@ -88,101 +89,51 @@ enum Ending {
     Close(CloseCode, &'static str),
 }
 
-/// The times that a session heeds: when to ping, and the next stage of the process.
-struct Times<'a, F> {
-    ping: &'a mut Interval,
-    stage: Stage,
-    next: Pin<&'a mut F>,
+/// A session and its socket, in one place: a future that holds both has parts of its state all over them.
+#[repr(C)]
+pub(crate) struct Served<S> {
+    session: Session,
+    socket: WebSocketStream<Wire<Watched<S>>>,
 }
 
 // === impl Session ===
 
 impl Session {
-    pub(super) fn new(handshake: &Call, defaults: Options, link: Link) -> Self {
+    pub(crate) fn new(door: Door, client: Client, handshake: Box<Handshake>, link: Link) -> Self {
         let bells = Bells::default();
         Session {
-            door: handshake.door.clone(),
-            client: handshake.arrival.client.clone(),
-            id: handshake.arrival.id,
-            defaults,
+            times: Times::new(door.life().clone()),
+            door,
+            client,
+            handshake,
             last_heard: link.heard(),
             unanswered: 0,
             link,
             running: HashMap::new(),
             hearings: Slab::new(),
             commands: bells.bell(COMMANDS),
-            times: bells.bell(TIMES),
+            clock: bells.bell(CLOCK),
             bells,
             held: Vec::new(),
         }
     }
 
-    /// Serves the socket to its end. Whatever still runs then leaves at once or, when the connection broke off, after the
-    /// resume window.
-    pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, mut socket: WebSocketStream<Wire<S>>) {
-        let (open, began) = (self.door.shared.parts.metrics.socket(), Instant::now());
-        let ending = self.serve(&mut socket).await;
-        drop(open);
-        self.log(&ending, began.elapsed());
-        match ending {
-            Ending::Broke => self.wait_for_return(),
-            Ending::Closed => {
-                drop(self);
-                drop(timeout(CLOSING, answer_goodbye(socket)).await);
-            }
-            Ending::Close(code, reason) => {
-                drop(self);
-                socket.get_mut().out.close(code, reason);
-                drop(timeout(CLOSING, say_goodbye(socket)).await);
-            }
-        }
-    }
-
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &mut WebSocketStream<Wire<S>>) -> Ending {
-        let mut life = self.door.life().clone();
-        let mut ping = ticker();
-        loop {
-            let stage = life.stage();
-            let next = match stage < Stage::Draining {
-                true => Stage::Draining,
-                false => Stage::Over,
-            };
-            if stage == Stage::Over {
-                return self.go_away(&mut socket.get_mut().out);
-            }
-            let mut next = pin!(life.reached(next));
-            self.times.ring();
-            let ending = poll_fn(|cx| {
-                let times = Times {
-                    ping: &mut ping,
-                    stage,
-                    next: next.as_mut(),
-                };
-                self.poll(cx, socket, times)
-            });
-            if let Some(ending) = ending.await {
-                return ending;
-            }
-        }
-    }
-
-    /// Sees to all who rang. Ready without an ending when the next stage was reached.
+    /// Sees to all who rang.
     fn poll<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
-        socket: &mut WebSocketStream<Wire<S>>,
-        mut times: Times<'_, impl Future<Output = ()>>,
-    ) -> Poll<Option<Ending>> {
+        socket: &mut WebSocketStream<Wire<Watched<S>>>,
+    ) -> Poll<Ending> {
         let mut is_time = false;
         loop {
             while let Some(rung) = self.bells.next(cx) {
                 match rung.key {
                     COMMANDS => {
                         if let Err(ending) = self.read(socket) {
-                            return Poll::Ready(Some(ending));
+                            return Poll::Ready(ending);
                         }
                     }
-                    TIMES => is_time = true,
+                    CLOCK => is_time = true,
                     key => self.hear_one(key, &mut socket.get_mut().out),
                 }
                 if rung.is_last {
@@ -193,25 +144,29 @@ impl Session {
                 self.hear_only(cx, &mut socket.get_mut().out);
             }
             match socket.get_mut().poll_send(cx) {
-                Poll::Ready(Err(error)) => return Poll::Ready(Some(broken(&error))),
+                Poll::Ready(Err(error)) => return Poll::Ready(broken(&error)),
                 Poll::Ready(Ok(())) if !self.held.is_empty() => self.bells.give_back(&mut self.held),
                 // The client has had the time to say something before it is called silent.
-                _ if is_time => match self.poll_times(&mut times, &mut socket.get_mut().out) {
-                    Poll::Ready(ending) => return Poll::Ready(ending),
-                    Poll::Pending => is_time = false,
-                },
+                _ if std::mem::take(&mut is_time) => {
+                    if let Err(ending) = self.heed(&mut socket.get_mut().out) {
+                        return Poll::Ready(ending);
+                    }
+                }
                 _ => break,
             }
         }
         let out = &mut socket.get_mut().out;
-        if times.stage >= Stage::Draining && self.running.is_empty() && out.is_empty() {
-            return Poll::Ready(Some(self.go_away(out)));
+        if self.hearings.is_empty() && self.times.stage() >= Stage::Draining && out.is_empty() {
+            return Poll::Ready(self.go_away(out));
         }
         Poll::Pending
     }
 
     /// Obeys the client's messages while there is room for what they lead to.
-    fn read<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &mut WebSocketStream<Wire<S>>) -> Result<(), Ending> {
+    fn read<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut WebSocketStream<Wire<Watched<S>>>,
+    ) -> Result<(), Ending> {
         let bell = self.commands.clone();
         while socket.get_ref().out.replies() < MAX_REPLIES {
             match socket.poll_next_unpin(&mut Context::from_waker(&bell.waker())) {
@@ -223,17 +178,17 @@ impl Session {
         Ok(())
     }
 
-    /// Tells what a request has to say whose bell was rung.
+    /// Tells what a request has to say whose bell was rung, be it by its deadline.
     fn hear_one(&mut self, key: usize, out: &mut Outbox) {
         let place = key.saturating_sub(HEARINGS);
         let Some((bell, hearing)) = self.hearings.get_mut(place) else {
             return;
         };
-        let heard = hearing.poll_frames(&mut Context::from_waker(&bell.waker()), out);
+        let heard = hearing.poll_with_deadline(&mut Context::from_waker(&bell.waker()), out);
         self.heard(place, heard);
     }
 
-    /// Tells what the only request has to say.
+    /// Tells what the only request has to say. Its deadline rings its bell.
     fn hear_only(&mut self, cx: &mut Context<'_>, out: &mut Outbox) {
         let only = self.hearings.iter_mut().next();
         let heard = only.map(|(place, (_, hearing))| (place, hearing.poll_frames(cx, out)));
@@ -255,23 +210,19 @@ impl Session {
         }
     }
 
-    fn poll_times(
-        &mut self,
-        times: &mut Times<'_, impl Future<Output = ()>>,
-        out: &mut Outbox,
-    ) -> Poll<Option<Ending>> {
-        let bell = self.times.clone();
+    /// Does what it is time for.
+    fn heed(&mut self, out: &mut Outbox) -> Result<(), Ending> {
+        let bell = self.clock.clone();
         let waker = bell.waker();
-        let mut cx = Context::from_waker(&waker);
-        if times.next.as_mut().poll(&mut cx).is_ready() {
-            return Poll::Ready(None);
-        }
-        while times.ping.poll_tick(&mut cx).is_ready() {
-            if self.is_gone(out) {
-                return Poll::Ready(Some(Ending::Broke));
+        while let Poll::Ready(time) = self.times.poll(&mut Context::from_waker(&waker)) {
+            match time {
+                Time::Stage(Stage::Over) => return Err(self.go_away(out)),
+                Time::Stage(_) => {}
+                Time::Ping if self.is_gone(out) => return Err(Ending::Broke),
+                Time::Ping => {}
             }
         }
-        Poll::Pending
+        Ok(())
     }
 
     /// Pings the client; says whether it has been silent for too long. Any byte is a sign of life: a large message may
@@ -294,25 +245,31 @@ impl Session {
     }
 
     /// Goes on to listen for as long as the client may come back.
-    fn wait_for_return(self) {
-        if self.running.is_empty() {
+    fn wait_for_return(&mut self) {
+        let mut hearings = self.leave();
+        if hearings.is_empty() {
             return;
         }
-        let Session { door, mut hearings, .. } = self;
         let kept = hearings.iter_mut().filter_map(|(_, (_, hearing))| hearing.keep_place());
         let places: Vec<Kept> = kept.collect();
-        let window = Duration::from_millis(door.config().resume_window_ms);
-        let mut life = door.life().clone();
-        door.tasks.spawn(async move {
+        let window = Duration::from_millis(self.door.config().resume_window_ms);
+        let mut life = self.door.life().clone();
+        self.door.tasks.spawn(async move {
             life.reached_within(Stage::Over, window).await;
             drop((hearings, places));
         });
     }
 
+    /// Hears nothing more. Who drops what it heard leaves.
+    fn leave(&mut self) -> Slab<(Arc<Bell>, Hearing)> {
+        self.running.clear();
+        std::mem::take(&mut self.hearings)
+    }
+
     /// Tells the client of each request that is cut off, and that we go.
     fn go_away(&mut self, out: &mut Outbox) -> Ending {
         let failure = Failure::new(Code::Draining, "The server went down before the answer was complete.");
-        for (id, _) in std::mem::take(&mut self.running) {
+        for (id, _) in self.running.drain() {
             out.text(&error_frame(Some(&id), &failure), &[]);
         }
         Ending::Close(CloseCode::Away, Code::Draining.as_str())
@@ -320,8 +277,8 @@ impl Session {
 
     fn log(&self, ending: &Ending, took: Duration) {
         tracing::info!(
-            request_id = %self.id,
-            client = self.client.as_ref().map(|client| &*client.shown),
+            request_id = %self.handshake.id,
+            client = &*self.client.shown,
             reason = ending.reason(),
             duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "websocket over"
@@ -341,8 +298,43 @@ impl Ending {
     }
 }
 
+// === impl Served ===
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Served<S> {
+    /// A session on a socket of which `read` was read with the handshake.
+    pub(crate) async fn new(session: Session, socket: Watched<S>, read: &[u8]) -> Box<Self> {
+        let config = limits(session.door.config().max_body_bytes);
+        let wire = Wire::new(socket);
+        let socket = WebSocketStream::from_partially_read(wire, read.to_vec(), Role::Server, Some(config)).await;
+        Box::new(Served { session, socket })
+    }
+
+    /// Serves the socket to its end. Whatever still runs then leaves at once or, when the connection broke off, after the
+    /// resume window.
+    pub(crate) async fn run(mut self: Box<Self>) {
+        let Served { session, socket } = &mut *self;
+        let (open, began) = (session.door.shared.parts.metrics.socket(), Instant::now());
+        let ending = poll_fn(|cx| session.poll(cx, socket)).await;
+        drop(open);
+        session.log(&ending, began.elapsed());
+        match ending {
+            Ending::Broke => session.wait_for_return(),
+            Ending::Closed => {
+                drop(session.leave());
+                drop(timeout(CLOSING, answer_goodbye(socket)).await);
+            }
+            Ending::Close(code, reason) => {
+                drop(session.leave());
+                let wire = socket.get_mut();
+                wire.out.close(code, reason);
+                drop(timeout(CLOSING, say_goodbye(wire)).await);
+            }
+        }
+    }
+}
+
 /// Answers the client's close frame.
-async fn answer_goodbye<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<Wire<S>>) -> io::Result<()> {
+async fn answer_goodbye<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<Wire<S>>) -> io::Result<()> {
     // That is for the protocol to write, which has nothing else to do any more.
     drop(socket.flush().await);
     poll_fn(|cx| socket.get_mut().poll_send(cx)).await
@@ -350,8 +342,7 @@ async fn answer_goodbye<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocket
 
 /// Sends what there is to send, then waits until the client has closed the connection: closed by us with bytes of the
 /// client's unread, it would be reset, and the close frame could be lost.
-async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(socket: WebSocketStream<Wire<S>>) -> io::Result<()> {
-    let mut wire = socket.into_inner();
+async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) -> io::Result<()> {
     poll_fn(|cx| wire.poll_send(cx)).await?;
     wire.socket.shutdown().await?;
     tokio::io::copy(&mut wire.socket, &mut tokio::io::sink())
@@ -370,11 +361,14 @@ fn broken(error: &io::Error) -> Ending {
     }
 }
 
-fn ticker() -> Interval {
-    let mut ticker = interval(PING);
-    ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticker.reset();
-    ticker
+/// Small buffers: thousands of sockets are open and mostly silent. What may wait to be written is bounded by the session,
+/// which puts in no more while the socket takes nothing; the protocol's own answers go into the same outbox at once.
+fn limits(max_message: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(2 << 10)
+        .write_buffer_size(0)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message))
 }
 
 #[cfg(test)]

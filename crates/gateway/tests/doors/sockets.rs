@@ -3,7 +3,7 @@
 use crate::support::{Doors, Scene, body, config, fine, hanging, post, with_doors};
 use futures_util::{SinkExt, StreamExt};
 use orchestrator_gateway::Config;
-use orchestrator_testkit::client::Http;
+use orchestrator_testkit::client::{Call, Http};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, task::yield_now};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
@@ -100,6 +100,9 @@ fn handshakes_that_are_none_are_told_what_is_missing() {
             assert_eq!(needs_upgrade, expected, "{name}: {value:?}");
             assert!(reply.json()["error"]["message"].is_string());
         }
+        let old = "GET /v1/stream HTTP/1.0\r\nhost: t\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+        let old = Call::send(doors.address, old.to_owned()).await.answer().await;
+        assert_eq!(old.status, 426);
         let posted = doors
             .plain(doors.address, "POST /v1/stream", "content-length: 0\r\n")
             .await;

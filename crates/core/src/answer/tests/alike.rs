@@ -124,6 +124,9 @@ async fn who_was_told_all_is_woken_by_what_comes_next() {
         let mut heard = Vec::new();
         poll_fn(|cx| {
             loop {
+                if answer.poll_late(cx).is_ready() {
+                    return Poll::Ready(());
+                }
                 match answer.poll_alike(cx, |_, chunks| said(chunks).into()) {
                     Poll::Ready(Some(Ok(told))) => heard.push(told),
                     Poll::Ready(_) => return Poll::Ready(()),
@@ -145,4 +148,40 @@ async fn who_was_told_all_is_woken_by_what_comes_next() {
     // The deadline is news, too.
     let (heard, at) = listening.await.unwrap();
     assert_eq!((heard.concat(), at - began), (b"abc".to_vec(), LONG));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_told_to_who_asks_for_it() {
+    let (mut writer, mut crowd, _) = crowd(2);
+    let mut noop = Context::from_waker(Waker::noop());
+    let answer = &mut crowd[0];
+    assert!(answer.poll_late(&mut noop).is_pending());
+    sleep(LONG).await;
+    writer.push([text("a")]);
+    assert_eq!(told(answer, &mut 0), "a", "what is there is heard first");
+    assert!(tell(answer, &mut 0).is_pending());
+    let Poll::Ready(late) = answer.poll_late(&mut noop) else {
+        panic!("the deadline has passed");
+    };
+    assert_eq!(late.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asked_for_its_deadline_is_woken_at_it_though_it_was_sent_over() {
+    let (leader, _patient) = answer_for(2 * LONG);
+    let (follower, mut moved) = answer_for(LONG);
+    let kept = leader.downgrade().unwrap();
+    let (began, mut is_noted) = (Instant::now(), false);
+    let listening = spawn(poll_fn(move |cx| {
+        let is_asked = !std::mem::replace(&mut is_noted, true) || began.elapsed() >= LONG;
+        if is_asked && moved.poll_late(cx).is_ready() {
+            return Poll::Ready(began.elapsed());
+        }
+        assert!(moved.poll_alike(cx, |_, _| Bytes::new()).is_pending());
+        Poll::Pending
+    }));
+    sleep(Duration::from_secs(1)).await;
+    let (there, cache) = kept.join(began + LONG, Priority::Normal).unwrap();
+    follower.join(there, cache);
+    assert_eq!(timeout(2 * LONG, listening).await.unwrap().unwrap(), LONG);
 }

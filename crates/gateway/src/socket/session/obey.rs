@@ -57,7 +57,7 @@ impl Session {
     fn submit(&mut self, submit: Submit) -> Result<(), Failure> {
         self.may_start(&submit.id)?;
         let mut call = self.call();
-        let mut options = self.defaults.clone();
+        let mut options = self.handshake.options.clone();
         options.priority = submit.priority.unwrap_or(options.priority);
         options.session = submit.session.or(options.session);
         let taken = chat::parse_request(submit.request).and_then(|mut parsed| {
@@ -80,7 +80,7 @@ impl Session {
         let kept = self.door.shared.resumable.take(resume.request_id);
         let place = kept.map_or_else(|| self.door.enter(), Ok)?;
         let until = Instant::now()
-            .checked_add(self.defaults.timeout)
+            .checked_add(self.handshake.options.timeout)
             .unwrap_or_else(Instant::now);
         let gone = || {
             Failure::new(
@@ -88,7 +88,7 @@ impl Session {
                 "The answer was given up: submit the request again.",
             )
         };
-        let (answer, _) = answer.join(until, self.defaults.priority).ok_or_else(gone)?;
+        let (answer, _) = answer.join(until, self.handshake.options.priority).ok_or_else(gone)?;
         let next = resume.after.map_or(0, |after| after.saturating_add(1));
         let call = self.call().resumed(resume.request_id);
         self.listen(resume.id, call, answer.at(next).carrying(place));
@@ -132,7 +132,12 @@ impl Session {
     /// A request of this socket, dealt to the core with least to do.
     fn call(&self) -> Call {
         let door = self.door.elsewhere();
-        Call::begin(&door, "WS", "/v1/stream", Arrival::new(&door, self.client.clone()))
+        Call::begin(
+            &door,
+            "WS",
+            "/v1/stream",
+            Arrival::new(&door, Some(self.client.clone())),
+        )
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     fixtures::{Client, Doors, logged, post, text_of},
 };
 use expect_test::expect;
+use futures_util::future::join_all;
 use orchestrator_testkit::{
     Timeline,
     scripted::{Call as Script, Model},
@@ -178,6 +179,81 @@ async fn a_request_that_takes_too_long_ends_alone() {
     assert_eq!(began.elapsed().as_millis(), 250);
     client.submit("c", "x").await;
     assert_eq!(text_of(&client.hear_all().await), "fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_a_crowd_ends_at_its_own_deadline() {
+    let doors = Doors::before(Model::following([Script::paced(5, 40)]));
+    let patient = |patience| [("x-orchestrator-timeout-ms", patience)];
+    let timeline = Timeline::begin();
+    let mut asks = Client::connect(&doors).await;
+    asks.submit("asks", "x").await;
+    let request_id = asks.accepted().await;
+    // Between two tokens, at one, and never.
+    let mut crowd = vec![asks];
+    for (id, patience) in [("between", "100"), ("at", "120"), ("never", "500")] {
+        let mut client = Client::connect_wishing(&doors, &patient(patience)).await;
+        client.resume(id, &request_id, None).await;
+        crowd.push(client);
+    }
+    let listening = crowd
+        .iter_mut()
+        .map(|client| timeout(Duration::from_secs(1), client.note_all(&timeline)));
+    join_all(listening).await;
+    expect![[r#"
+        0      between accepted MISS
+        0      at accepted MISS
+        0      never accepted MISS
+        40     asks token 0 "t0 "
+        40     between token 0 "t0 "
+        40     at token 0 "t0 "
+        40     never token 0 "t0 "
+        80     asks token 1 "t1 "
+        80     between token 1 "t1 "
+        80     at token 1 "t1 "
+        80     never token 1 "t1 "
+        100    between error deadline_exceeded
+        120    asks token 2 "t2 "
+        120    at error deadline_exceeded
+        120    never token 2 "t2 "
+        160    asks token 3 "t3 "
+        160    never token 3 "t3 "
+        200    asks token 5 "t4 "
+        200    asks done stop 40
+        200    never token 5 "t4 "
+        200    never done stop 40
+    "#]]
+    .assert_eq(&timeline.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_heard_of_beside_another_request_and_alone_again() {
+    let doors = Doors::before(Model::responding(|_, _| Script::paced(20, 40)));
+    let mut client = Client::connect_wishing(&doors, &[("x-orchestrator-timeout-ms", "250")]).await;
+    let timeline = Timeline::begin();
+    client.submit("first", "x").await;
+    drop(timeout(Duration::from_millis(90), client.note_all(&timeline)).await);
+    client.submit("second", "y").await;
+    drop(timeout(Duration::from_secs(1), client.note_all(&timeline)).await);
+    expect![[r#"
+        0      first accepted MISS
+        40     first token 0 "t0 "
+        80     first token 1 "t1 "
+        90     second accepted MISS
+        120    first token 2 "t2 "
+        130    second token 0 "t0 "
+        160    first token 3 "t3 "
+        170    second token 1 "t1 "
+        200    first token 4 "t4 "
+        210    second token 2 "t2 "
+        240    first token 5 "t5 "
+        250    first error deadline_exceeded
+        250    second token 3 "t3 "
+        290    second token 4 "t4 "
+        330    second token 5 "t5 "
+        340    second error deadline_exceeded
+    "#]]
+    .assert_eq(&timeline.to_string());
 }
 
 #[tokio::test(start_paused = true)]

@@ -116,7 +116,8 @@ impl Call {
 // === impl Http ===
 
 impl Http {
-    fn read(answer: &str) -> Self {
+    /// Reads a whole answer as it came.
+    pub fn read(answer: &str) -> Self {
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
         let status = head
             .split(' ')

@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 use orchestrator_core::{Code, Degraded, Delta, Failure, FinishReason, Kind};
 use orchestrator_testkit::{
     Timeline,
+    client::Http,
     scripted::{Call as Script, Model},
 };
 use std::time::Duration;
@@ -318,7 +319,7 @@ async fn an_answer_that_is_all_there_leaves_at_once_however_long_it_is() {
     let script = (0..1_000).fold(Script::new(), |script, nth| script.text(&format!("{nth} ")));
     let doors = Doors::before(Model::following([script.finish(FinishReason::Stop)]));
     let began = Instant::now();
-    let said = doors.send(request("")).await.rest().await;
+    let said = Http::read(&doors.send(request("")).await.rest().await).body;
     assert_eq!(began.elapsed().as_millis(), 0);
     let tokens: Vec<usize> = (0..1_000)
         .filter_map(|nth| said.find(&format!("\"content\":\"{nth} \"")))

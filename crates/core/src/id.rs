@@ -18,12 +18,19 @@ impl RequestId {
         let hex = text.strip_prefix("req_").filter(|hex| hex.len() == 32)?;
         Uuid::try_parse(hex).ok().map(RequestId)
     }
+
+    /// Its text, written into `buffer`.
+    pub fn encode(self, buffer: &mut [u8; 36]) -> &str {
+        let (head, hex) = buffer.split_at_mut(4);
+        head.copy_from_slice(b"req_");
+        self.0.simple().encode_lower(hex);
+        std::str::from_utf8(buffer).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("req_")?;
-        f.write_str(self.0.simple().encode_lower(&mut Uuid::encode_buffer()))
+        f.write_str(self.encode(&mut [0; 36]))
     }
 }
 

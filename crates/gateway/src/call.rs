@@ -100,7 +100,7 @@ impl Arrival {
 
     /// Headers of every answer: the request's names.
     pub(crate) fn stamp(&self, headers: &mut HeaderMap) {
-        let id = header_value(&self.id.to_string());
+        let id = header_value(self.id.encode(&mut [0; 36]));
         let name = self.caller_id.as_deref().map_or_else(|| id.clone(), header_value);
         headers.insert(X_REQUEST_ID, name.clone());
         headers.insert(REQUEST_ID, name);

@@ -156,8 +156,15 @@ fn read(data: &Text, meta: &mut Meta, whole: bool) -> Result<Chunk, Failure> {
     }
     let is_sound = raw.is_sound(whole);
     meta.learn(data, raw.id, raw.model, raw.created.0.unwrap_or(0));
-    let mut deltas = Deltas::new();
-    for (position, choice) in (0..).zip(raw.choices.unwrap_or_default()) {
+    let choices = raw.choices.unwrap_or_default();
+    // An event mostly says one thing, a whole answer its text, its end and the usage.
+    let usual = if whole {
+        choices.len().saturating_mul(2).saturating_add(1)
+    } else {
+        1
+    };
+    let mut deltas = Deltas::with_capacity(usual);
+    for (position, choice) in (0..).zip(choices) {
         read_choice(data, choice, position, &mut deltas)?;
     }
     let usage = raw.usage.and_then(read_usage);

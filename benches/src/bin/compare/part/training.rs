@@ -67,7 +67,7 @@ fn as_an_sdk_does(shape: Shape) -> Vec<u8> {
         x-stainless-lang: python\r\nx-stainless-package-version: 3.52.0\r\nx-stainless-os: Linux\r\n\
         x-stainless-arch: x64\r\nx-stainless-runtime: CPython\r\nx-stainless-async: false\r\n\
         authorization: Bearer key\r\nx-stainless-retry-count: 0\r\ncontent-type: application/json\r\n";
-    const SAID: &str = r#"{"role":"user","content":"Es war einmal \u2014 \"so\" begann er \u2014 ein KÃ¶nig,\nder fragte:"},{"role":"assistant","content":"Fahre fort.\n\n1. Wer?\n2. Wo?\t3. Wann?"},"#;
+    const SAID: &str = r#"{"role":"user","content":"Es war einmal \u2014 \"so\" begann er \u2014 ein König,\nder fragte:"},{"role":"assistant","content":"Fahre fort.\n\n1. Wer?\n2. Wo?\t3. Wann?"},"#;
     let body = shape.body();
     let body = body.replacen(r#""messages":["#, &format!(r#""messages":[{}"#, SAID.repeat(8)), 1);
     shape::written(HEADERS, &body)

@@ -1,6 +1,9 @@
 //! The body of an answer to a client: nothing, all of it at once, or a stream of events.
 
-use crate::{io::Work, sse::Events};
+use crate::{
+    io::{MAX_UNWRITTEN, Work},
+    sse::Events,
+};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
@@ -14,19 +17,12 @@ use std::{
 /// Room for the headers of an answer, so that their map does not grow one by one.
 pub(crate) const HEADERS: usize = 12;
 
-/// Bytes of a frame at most. hyper copies them into a buffer that it keeps for as long as the connection lasts, which makes
-/// one write of an answer's head and body, or of a token and what frames it: 0.9 of the time of writing them from where they
-/// are. So that the buffer stays small, what is long is given in parts, each of which is written before the next.
-const PART: usize = 16 << 10;
-
 /// The body of an answer. While it lives, its connection is at work.
 pub(crate) struct Body {
     /// What is sent next.
     bytes: Bytes,
     /// What then follows, as it comes.
     events: Option<Box<Events>>,
-    /// Whether a part was given that is to be written before the next.
-    has_part: bool,
     work: Option<Work>,
     /// The place among the requests in flight, until the connection takes it over.
     place: Option<InFlight>,
@@ -61,7 +57,6 @@ impl From<Bytes> for Body {
         Body {
             bytes,
             events: None,
-            has_part: false,
             work: None,
             place: None,
         }
@@ -83,13 +78,9 @@ impl http_body::Body for Body {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let Body {
-            bytes,
-            events,
-            has_part,
-            ..
+            bytes, events, work, ..
         } = &mut *self;
-        if std::mem::take(has_part) {
-            cx.waker().wake_by_ref();
+        if work.as_ref().is_some_and(|work| !work.may_give()) {
             return Poll::Pending;
         }
         if bytes.is_empty()
@@ -97,13 +88,10 @@ impl http_body::Body for Body {
         {
             *bytes = ready!(events.poll_bytes(cx)).unwrap_or_default();
         }
-        let part = bytes.split_to(bytes.len().min(PART));
-        *has_part = !bytes.is_empty();
-        Poll::Ready(
-            Some(part)
-                .filter(|part| !part.is_empty())
-                .map(|part| Ok(Frame::data(part))),
-        )
+        let part = bytes.split_to(bytes.len().min(MAX_UNWRITTEN));
+        work.iter().for_each(|work| work.gave(part.len()));
+        let part = Some(part).filter(|part| !part.is_empty());
+        Poll::Ready(part.map(|part| Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -172,7 +172,8 @@ impl Doors {
         self.serve_on(Plane::Data, socket)
     }
 
-    fn serve_on<S>(&self, plane: Plane, socket: S) -> JoinHandle<()>
+    /// A client's connection over this socket.
+    pub(crate) fn connection<S>(&self, plane: Plane, socket: S) -> impl Future<Output = ()> + use<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -180,8 +181,14 @@ impl Doors {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let counted = shared.deal.count(0, What::Connection);
         let place = Place::new(permit, counted, Some(shared.parts.metrics.connection()));
-        let served = connection(self.door.clone(), plane, socket, client(), place);
-        self.lines.tasks.spawn(served)
+        connection(self.door.clone(), plane, socket, client(), place)
+    }
+
+    fn serve_on<S>(&self, plane: Plane, socket: S) -> JoinHandle<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.lines.tasks.spawn(self.connection(plane, socket))
     }
 
     /// A new connection.

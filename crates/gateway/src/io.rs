@@ -13,7 +13,7 @@ mod link;
 
 #[cfg(test)]
 pub(crate) use early::MAX_EARLY;
-pub(crate) use link::{Link, Work};
+pub(crate) use link::{Link, MAX_UNWRITTEN, Work};
 
 use crate::{Config, deal::Place};
 use early::Early;
@@ -310,7 +310,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
         if flushed.is_ready() {
             // Whoever writes flushes when nothing is left to write.
-            self.link.flushed();
+            if self.link.flushed() {
+                cx.waker().wake_by_ref();
+            }
             self.rouse(cx);
             if let Poll::Ready(late) = self.poll_idle(cx) {
                 return Poll::Ready(Err(late));

@@ -125,25 +125,29 @@ where
     let link = Link::default();
     let client = Client::from(client);
     let watched = Watched::new(socket, Limits::of(door.config()), link.clone(), place);
-    let Some(rest) = serve_http(door.clone(), plane, watched, client.clone(), link.clone()).await else {
+    let http = serve_http(door.clone(), plane, watched, client.clone(), link.clone());
+    let Some(Parts { io, read_buf, .. }) = http.await else {
         return;
     };
     if let Some(handshake) = link.handshake() {
         let tasks = door.tasks.clone();
-        let session = Session::new(door, client, handshake, link);
-        let served = Served::new(session, rest.io.into_inner(), &rest.read_buf).await;
-        tasks.spawn(served.run());
+        // Boxed, so that a connection that never becomes a WebSocket has no room for a session.
+        let served = Box::pin(async move {
+            let session = Session::new(door, client, handshake, link);
+            Served::new(session, io.into_inner(), &read_buf).await
+        });
+        tasks.spawn(served.await.run());
     }
 }
 
 /// Answers the requests of a connection. What is left of it when it is over, if it ended well.
-async fn serve_http<S>(
+fn serve_http<S>(
     door: Door,
     plane: Plane,
     socket: Watched<S>,
     client: Client,
     link: Link,
-) -> Option<Parts<TokioIo<Watched<S>>, impl Sized>>
+) -> impl Future<Output = Option<Parts<TokioIo<Watched<S>>, impl Sized>>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -159,27 +163,30 @@ where
         .max_headers(MAX_HEADERS)
         .max_buf_size(max_header_bytes.saturating_add(HEAD_SPARE))
         .serve_connection(TokioIo::new(socket), service);
-    let mut ended = tokio::select! {
-        biased;
-        ended = &mut connection => Some(ended),
-        () = life.reached(Stage::Draining) => None,
-    };
-    if ended.is_none() {
-        // A client that has just come is told with the answer to its request.
-        if worked.has_worked() {
-            Pin::new(&mut connection).graceful_shutdown();
-        }
-        ended = tokio::select! {
+    // The connection stands in it once: an async fn would have room for its parameters, too.
+    async move {
+        let mut ended = tokio::select! {
             biased;
             ended = &mut connection => Some(ended),
-            () = life.reached(Stage::Over) => None,
+            () = life.reached(Stage::Draining) => None,
         };
+        if ended.is_none() {
+            // A client that has just come is told with the answer to its request.
+            if worked.has_worked() {
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            ended = tokio::select! {
+                biased;
+                ended = &mut connection => Some(ended),
+                () = life.reached(Stage::Over) => None,
+            };
+        }
+        if ended.is_none() {
+            // What still runs now ends with a clear failure, for which it is polled once more.
+            ended = timeout(FAREWELL, &mut connection).await.ok();
+        }
+        ended?.ok().map(|()| connection.into_parts())
     }
-    if ended.is_none() {
-        // What still runs now ends with a clear failure, for which it is polled once more.
-        ended = timeout(FAREWELL, &mut connection).await.ok();
-    }
-    ended?.ok().map(|()| connection.into_parts())
 }
 
 /// Answers one request; a panic is the server's fault and that request's end alone.

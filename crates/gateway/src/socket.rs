@@ -16,6 +16,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use orchestrator_core::{Code, Failure, RequestId};
 pub(crate) use session::{Served, Session};
@@ -60,6 +61,9 @@ fn check(call: &Call, request: &Request<Incoming>) -> Result<Accepted, Failure> 
     let headers = request.headers();
     if request.version() < Version::HTTP_11 {
         return Err(upgrade_required("A WebSocket begins with HTTP/1.1."));
+    }
+    if !request.body().is_end_stream() {
+        return Err(Failure::invalid("body", "The handshake of a WebSocket has no body."));
     }
     if !has_token(headers, header::UPGRADE, "websocket") || !has_token(headers, header::CONNECTION, "upgrade") {
         return Err(upgrade_required("This path is a WebSocket: connect with an upgrade."));

@@ -8,6 +8,10 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
+/// Bytes of an answer that hyper is given before it has written all of them. It copies them into a buffer that it keeps for
+/// as long as the connection lasts; so that stays small, however long the answer and however slow its client.
+pub(crate) const MAX_UNWRITTEN: usize = 16 << 10;
+
 /// What a connection's socket, its requests and its session tell each other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Link(Arc<State>);
@@ -25,6 +29,10 @@ struct State {
     handshake: Mutex<Option<Box<Handshake>>>,
     /// Bytes that came so far, wrapping.
     heard: AtomicUsize,
+    /// Bytes of the answer that hyper was given since it last had written all.
+    unwritten: AtomicUsize,
+    /// Whether the answer waits for that.
+    waits: AtomicBool,
     /// The place of an answer whose last bytes may not have left yet.
     unsent: Mutex<Option<InFlight>>,
 }
@@ -64,9 +72,9 @@ impl Link {
         *self.0.handshake.lock() = Some(Box::new(handshake));
     }
 
-    /// What was agreed on, if the connection is to become a WebSocket.
+    /// What was agreed on, if the connection is a WebSocket now.
     pub(crate) fn handshake(&self) -> Option<Box<Handshake>> {
-        self.0.handshake.lock().take()
+        self.is_upgraded().then(|| self.0.handshake.lock().take()).flatten()
     }
 
     /// The connection is a WebSocket now: its silence is the session's affair.
@@ -106,9 +114,11 @@ impl Link {
         self.0.heard.fetch_add(bytes, Relaxed);
     }
 
-    /// All that was written has left.
-    pub(super) fn flushed(&self) {
+    /// All that was to be written has left. Whether the answer that is being given has waited for that.
+    pub(crate) fn flushed(&self) -> bool {
         drop(self.0.unsent.lock().take());
+        self.0.unwritten.store(0, Relaxed);
+        self.0.waits.swap(false, Relaxed)
     }
 }
 
@@ -118,6 +128,21 @@ impl Work {
     /// The answer's place among the requests in flight, which lasts until its last byte has left.
     pub(crate) fn carry(&mut self, place: InFlight) {
         self.place = Some(place);
+    }
+
+    /// Whether more of the answer may be given to hyper; if not, the connection's task is woken once more may.
+    pub(crate) fn may_give(&self) -> bool {
+        let state = &self.link.0;
+        let may = state.unwritten.load(Relaxed) < MAX_UNWRITTEN;
+        if !may {
+            state.waits.store(true, Relaxed);
+        }
+        may
+    }
+
+    /// So many bytes of the answer are given to hyper.
+    pub(crate) fn gave(&self, bytes: usize) {
+        self.link.0.unwritten.fetch_add(bytes, Relaxed);
     }
 }
 

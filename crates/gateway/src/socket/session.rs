@@ -57,8 +57,8 @@ const COMMANDS: usize = 0;
 const CLOCK: usize = 1;
 const HEARINGS: usize = 2;
 
-/// A WebSocket. In an order of our own: what each token asks for stands in one line of the processor's cache, since each
-/// line of one session in a crowd is fetched anew for each token.
+/// A WebSocket. In an order of our own: what each token asks for stands together, since each line of the processor's cache
+/// that a session of a crowd is spread over is fetched anew for each token.
 #[repr(C, align(64))]
 pub(crate) struct Session {
     bells: Bells,

@@ -80,6 +80,7 @@ fn handshakes_that_are_none_are_told_what_is_missing() {
         ("connection", Some("close"), 426),
         ("sec-websocket-version", None, 426),
         ("sec-websocket-version", Some("8"), 426),
+        ("content-length", Some("2"), 400),
         ("sec-websocket-key", None, 400),
         ("sec-websocket-key", Some("short"), 400),
         ("sec-websocket-key", Some("dGhlIHNhbXBsZSBub25j"), 400),

@@ -333,7 +333,7 @@ async fn a_connection_that_waits_has_no_room_for_what_it_might_become() {
     let doors = Doors::before(fine());
     let (ours, _theirs) = tokio::io::duplex(1);
     let served = doors.connection(Plane::Data, ours);
-    // Most of it is hyper's. A session alone is 900 bytes, a request's future 5 KB.
+    // Most of it is hyper's. A session and its socket are 1 KB, a request's future 5 KB.
     let bytes = size_of_val(&served);
     assert!(bytes < 1_500, "{bytes}");
 }

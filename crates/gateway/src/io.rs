@@ -28,7 +28,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// A socket under watch. Its order is ours: what each write asks for comes first.
+/// A socket under watch. In an order of our own: what each write asks for comes first and stands together.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Watched<T> {

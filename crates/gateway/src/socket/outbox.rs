@@ -35,6 +35,7 @@ pub(super) struct Outbox {
 
 /// A socket behind its outbox, where also the frames wait that the protocol answers with: pongs, and the close frame that
 /// answers the client's. The socket keeps nothing back: what it has taken is on its way, and needs no flush.
+/// In the order of a [`Session`](super::Session), for the same reason.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Wire<S> {

@@ -89,7 +89,8 @@ enum Ending {
     Close(CloseCode, &'static str),
 }
 
-/// A session and its socket, in one place: a future that holds both has parts of its state all over them.
+/// A session and its socket, in one place: a future that holds both has parts of its state all over them. The session comes
+/// first, where a line of the cache begins.
 #[repr(C)]
 pub(crate) struct Served<S> {
     session: Session,

@@ -1,5 +1,6 @@
 mod hostile;
 mod pipelined;
+mod unwritten;
 
 use super::*;
 use crate::{

@@ -75,16 +75,16 @@ impl Wire {
     /// # Errors
     /// Each of [`WireError`] but [`WireError::BodyTooLarge`].
     pub(crate) async fn send(&self, request: Outgoing<'_>) -> Result<Incoming, WireError> {
-        let head = request.head(&self.origin)?;
-        if let Some(link) = self.pool.take() {
-            let began = Instant::now();
-            match self.exchange(link, &head, &request).await {
+        let pieces = request.pieces(&self.origin)?;
+        let began = Instant::now();
+        if let Some(link) = self.pool.take(began) {
+            match self.exchange(link, &pieces, &request.method).await {
                 Err(Broken { nothing_came: true, .. }) if began.elapsed() < STALE => {}
                 done => return done.map_err(|broken| broken.error),
             }
         }
         let link = self.connect().await?;
-        self.exchange(link, &head, &request)
+        self.exchange(link, &pieces, &request.method)
             .await
             .map_err(|broken| broken.error)
     }
@@ -99,10 +99,10 @@ impl Wire {
         }
     }
 
-    async fn exchange(&self, link: Link, head: &Bytes, request: &Outgoing<'_>) -> Result<Incoming, Broken> {
-        let message = head.clone().chain(request.body.clone());
+    async fn exchange(&self, link: Link, [head, rest]: &[Bytes; 2], method: &Method) -> Result<Incoming, Broken> {
+        let message = head.clone().chain(rest.clone());
         let (link, head, sent) = Exchange::new(link, message).run().await?;
-        let body = self.body(link, &head, sent, &request.method);
+        let body = self.body(link, &head, sent, method);
         Ok(Incoming {
             status: head.status,
             headers: head.headers,

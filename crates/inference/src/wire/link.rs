@@ -11,7 +11,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::io::poll_write_buf;
 
 /// Bytes that are read ahead of the caller at most.
 const READ_AHEAD: usize = 256 * 1024;
@@ -69,12 +68,14 @@ impl Link {
         Poll::Ready(())
     }
 
-    /// Writes `message`, head and body in one system call where the socket takes them, and flushes.
+    /// Writes `message`, piece by piece, and flushes.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>, message: &mut impl Buf) -> Poll<io::Result<()>> {
         while message.has_remaining() {
-            if ready!(poll_write_buf(Pin::new(&mut self.io), cx, message))? == 0 {
+            let written = ready!(Pin::new(&mut self.io).poll_write(cx, message.chunk()))?;
+            if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            message.advance(written);
         }
         Pin::new(&mut self.io).poll_flush(cx)
     }

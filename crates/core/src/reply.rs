@@ -11,8 +11,8 @@ use std::{fmt, sync::Arc, time::Duration};
 /// Dropping the stream drops the call. The last chunks carry a finish for each choice; a stream that ends without one
 /// is a failure, and whoever reads the provider's wire says so. Permits that the call holds ride inside the stream.
 pub struct Reply {
-    /// What is known at the first token.
-    pub head: Head,
+    /// What is known at the first token. Boxed, since the reply passes through many hands.
+    pub head: Box<Head>,
     /// All events that have arrived, batch by batch; nothing follows a failure.
     pub events: BoxStream<'static, Result<Vec<Chunk>, Failure>>,
 }

@@ -19,7 +19,7 @@ pub(crate) struct Cache {
 /// An answer of a worker, whole, in memory of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
-    pub(crate) head: Head,
+    pub(crate) head: Box<Head>,
     pub(crate) chunks: Arc<[Chunk]>,
     pub(crate) bytes: usize,
     /// When it was complete.

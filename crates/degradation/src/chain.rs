@@ -81,9 +81,9 @@ impl Chain {
             worker: NOBODY.into(),
             degraded: Some(degraded),
             attempts: 0,
-            ..kept.head
+            ..*kept.head
         };
-        Some(at_once(head, kept.chunks.to_vec()))
+        Some(at_once(Box::new(head), kept.chunks.to_vec()))
     }
 
     /// Asks the workers of the reduced mode. What they cannot do is told by nobody: the next step answers.
@@ -121,7 +121,7 @@ impl Chain {
             event: None,
             deltas: SmallVec::from_iter(said),
         };
-        at_once(head, vec![chunk])
+        at_once(Box::new(head), vec![chunk])
     }
 }
 
@@ -179,7 +179,7 @@ fn reduced(prompt: &Prompt, most: u64) -> Prompt {
 }
 
 /// A reply whose chunks are all there.
-fn at_once(head: Head, chunks: Vec<Chunk>) -> Reply {
+fn at_once(head: Box<Head>, chunks: Vec<Chunk>) -> Reply {
     let events = stream::once(ready(Ok(chunks))).boxed();
     Reply { head, events }
 }

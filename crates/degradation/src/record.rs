@@ -14,7 +14,7 @@ const LUMP: usize = 4_096;
 struct Record {
     shared: Arc<Degradation>,
     what: Fingerprint,
-    head: Head,
+    head: Box<Head>,
     chunks: Vec<Chunk>,
     bytes: usize,
     /// Bytes that are set apart for it.

@@ -160,7 +160,7 @@ impl Worker {
             std::future::ready(Some(count(batch, spent)))
         });
         Reply {
-            head,
+            head: Box::new(head),
             events: events.boxed(),
         }
     }

@@ -48,7 +48,7 @@ impl Stage for Stream {
     type Out = Infallible;
 
     async fn run(&self, cx: &mut Cx, Filtered(reply): Filtered) -> Result<Flow<Infallible>, Failure> {
-        cx.head(reply.head);
+        cx.head(*reply.head);
         let mut source = Source::new(reply.events);
         let mut outcome = Outcome::default();
         loop {

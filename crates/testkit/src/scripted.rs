@@ -151,6 +151,7 @@ impl orchestrator_core::Model for Model {
             waited: std::time::Duration::ZERO,
         };
         let events = play(call, running).await?;
+        let head = Box::new(head);
         Ok(Reply { head, events })
     }
 

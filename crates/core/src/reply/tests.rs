@@ -53,7 +53,7 @@ fn a_reply_prints_what_is_known_and_none_of_what_it_says() {
     let printed = format!(
         "{:?}",
         Reply {
-            head: head(),
+            head: Box::new(head()),
             events: said
         }
     );

@@ -17,7 +17,7 @@ fn kept(model: &str, bytes: usize, at: Instant) -> Kept {
         waited: Duration::ZERO,
     };
     Kept {
-        head,
+        head: Box::new(head),
         chunks: Arc::new([]),
         bytes,
         at,

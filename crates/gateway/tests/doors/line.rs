@@ -151,7 +151,7 @@ async fn play(model: &Model, prompt: &Prompt, mut writer: AnswerWriter) {
         Ok(reply) => reply,
         Err(failure) => return writer.fail(failure),
     };
-    writer.head(reply.head);
+    writer.head(*reply.head);
     let mut end = End {
         finish: FinishReason::Stop,
         usage: None,

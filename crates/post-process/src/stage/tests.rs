@@ -47,7 +47,7 @@ fn reply(events: impl Stream<Item = Item> + Send + 'static) -> Reply {
         waited: Duration::ZERO,
     };
     Reply {
-        head,
+        head: Box::new(head),
         events: events.boxed(),
     }
 }

@@ -53,7 +53,7 @@ fn finish(reason: FinishReason) -> Chunk {
 
 fn reply(events: impl futures_util::Stream<Item = Item> + Send + 'static) -> Filtered {
     Filtered(Reply {
-        head: head(),
+        head: Box::new(head()),
         events: events.boxed(),
     })
 }

@@ -21,13 +21,13 @@ use orchestrator_dialect::{
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 /// A body of fewer bytes is copied out of the connection's read buffer.
 const SMALL_BODY: usize = 4096;
 
 /// Answers a chat completion.
-pub(crate) async fn completions(mut call: Call, request: Request<Incoming>, link: Link) -> Reply {
+pub(crate) async fn completions(mut call: Call, request: Box<Request<Incoming>>, link: Link) -> Reply {
     let mut taken = match take(&mut call, request, link, Ok).await {
         Ok(Taken::Submitted(taken)) => taken,
         Ok(Taken::Planned(plan)) => return planned(call, &plan),
@@ -36,7 +36,7 @@ pub(crate) async fn completions(mut call: Call, request: Request<Incoming>, link
     let place = taken.answer.unload();
     let reply = match taken.stream {
         true => sse::stream(call, taken.answer, taken.include_usage).await,
-        false => whole(call, taken.answer).await,
+        false => whole(&mut call, taken.answer).await.map_err(|failure| (call, failure)),
     };
     let mut reply = reply.unwrap_or_else(|(call, failure)| failed(call, &failure));
     reply.body_mut().carry(place);
@@ -45,7 +45,7 @@ pub(crate) async fn completions(mut call: Call, request: Request<Incoming>, link
 
 /// Answers a plain question. Whatever keeps it from an answer behind the door is 503 `llm_unavailable`: a worker's failure, no
 /// answer in time, a fault of ours.
-pub(crate) async fn ask(mut call: Call, request: Request<Incoming>, link: Link) -> Reply {
+pub(crate) async fn ask(mut call: Call, request: Box<Request<Incoming>>, link: Link) -> Reply {
     let mut taken = match take(&mut call, request, link, ask::to_chat).await {
         Ok(Taken::Submitted(taken)) => taken,
         Ok(Taken::Planned(plan)) => return planned(call, &plan),
@@ -54,7 +54,9 @@ pub(crate) async fn ask(mut call: Call, request: Request<Incoming>, link: Link) 
     let place = taken.answer.unload();
     let reply = match taken.stream {
         true => sse::stream(call, taken.answer, taken.include_usage).await,
-        false => answered(call, taken.answer).await,
+        false => answered(&mut call, taken.answer)
+            .await
+            .map_err(|failure| (call, failure)),
     };
     let mut reply = reply.unwrap_or_else(|(call, failure)| ask_failed(call, &failure));
     reply.body_mut().carry(place);
@@ -62,7 +64,7 @@ pub(crate) async fn ask(mut call: Call, request: Request<Incoming>, link: Link) 
 }
 
 /// Tells what would be done with a plain question.
-pub(crate) async fn dry_explain(mut call: Call, request: Request<Incoming>, link: Link) -> Reply {
+pub(crate) async fn dry_explain(mut call: Call, request: Box<Request<Incoming>>, link: Link) -> Reply {
     let plan = match read_in(&mut call, request, link, ask::to_chat).await {
         Ok((parsed, options)) => call.plan(parsed, options),
         Err(failure) => Err(failure),
@@ -82,17 +84,13 @@ fn planned(mut call: Call, plan: &Value) -> Reply {
 }
 
 /// The whole answer as a client of the plain face expects it.
-async fn answered(mut call: Call, answer: Answer) -> Result<Reply, (Call, Failure)> {
-    match collect(&mut call, answer).await {
-        Ok(collected) => {
-            let body = AskReply::of(&call, &collected);
-            let mut reply = json(StatusCode::OK, serde_json::to_vec(&body).unwrap_or_default());
-            call.stamp(reply.headers_mut());
-            call.finish(Some(&collected.end));
-            Ok(reply)
-        }
-        Err(failure) => Err((call, failure)),
-    }
+async fn answered(call: &mut Call, answer: Answer) -> Result<Reply, Failure> {
+    let collected = collect(call, answer).await?;
+    let body = AskReply::of(call, &collected);
+    let mut reply = json(StatusCode::OK, serde_json::to_vec(&body).unwrap_or_default());
+    call.stamp(reply.headers_mut());
+    call.finish(Some(&collected.end));
+    Ok(reply)
 }
 
 /// What has become of a request that was read.
@@ -112,7 +110,7 @@ struct Submitted {
 /// Reads, checks and submits a request whose body `to_chat` turns into a chat body; one for show is only planned.
 async fn take(
     call: &mut Call,
-    request: Request<Incoming>,
+    request: Box<Request<Incoming>>,
     link: Link,
     to_chat: impl FnOnce(Bytes) -> Result<Bytes, Failure>,
 ) -> Result<Taken, Failure> {
@@ -132,7 +130,7 @@ async fn take(
 /// Reads and checks a request.
 async fn read_in(
     call: &mut Call,
-    request: Request<Incoming>,
+    request: Box<Request<Incoming>>,
     link: Link,
     to_chat: impl FnOnce(Bytes) -> Result<Bytes, Failure>,
 ) -> Result<(Parsed, Options), Failure> {
@@ -158,7 +156,8 @@ async fn read(call: &Call, headers: &HeaderMap, body: Incoming) -> Result<Bytes,
         return Err(too_large(limit));
     }
     let patience = Duration::from_millis(config.body_timeout_ms);
-    match timeout(patience, gather(body, limit, declared.unwrap_or(0))).await {
+    let until = call.started.checked_add(patience).unwrap_or(call.started);
+    match timeout_at(until, gather(body, limit, declared.unwrap_or(0))).await {
         Ok(read) => read,
         Err(_) => Err(Failure::new(
             Code::RequestTimeout,

@@ -45,7 +45,7 @@ struct Problem<'a> {
 }
 
 /// Answers an operator.
-pub(crate) async fn answer(door: &Door, request: Request<Incoming>, arrival: &Arrival) -> Reply {
+pub(crate) async fn answer(door: &Door, request: Box<Request<Incoming>>, arrival: &Arrival) -> Reply {
     let reply = match take(door, request, arrival.client.as_ref()).await {
         Ok(request) => control(door, request).await,
         Err(refused) => Err(refused),
@@ -101,7 +101,11 @@ pub(crate) fn reads<B>(request: &Request<B>) -> bool {
 }
 
 /// Lets a request in and reads its body within its limits on size and time.
-async fn take(door: &Door, request: Request<Incoming>, client: Option<&Client>) -> Result<Request<Bytes>, Refused> {
+async fn take(
+    door: &Door,
+    request: Box<Request<Incoming>>,
+    client: Option<&Client>,
+) -> Result<Request<Bytes>, Refused> {
     admit(door, &request, client)?;
     let (head, body) = request.into_parts();
     let millis = door.config().body_timeout_ms;

@@ -41,16 +41,12 @@ pub(crate) async fn collect(call: &mut Call, mut answer: Answer) -> Result<Colle
 }
 
 /// The whole answer as a client of OpenAI's face expects it.
-pub(crate) async fn whole(mut call: Call, answer: Answer) -> Result<Reply, (Call, Failure)> {
-    match collect(&mut call, answer).await {
-        Ok(collected) => {
-            let mut reply = json(StatusCode::OK, collected.body);
-            call.stamp(reply.headers_mut());
-            call.finish(Some(&collected.end));
-            Ok(reply)
-        }
-        Err(failure) => Err((call, failure)),
-    }
+pub(crate) async fn whole(call: &mut Call, answer: Answer) -> Result<Reply, Failure> {
+    let collected = collect(call, answer).await?;
+    let mut reply = json(StatusCode::OK, collected.body);
+    call.stamp(reply.headers_mut());
+    call.finish(Some(&collected.end));
+    Ok(reply)
 }
 
 /// A failure as a client of OpenAI's face expects it.

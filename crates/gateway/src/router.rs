@@ -20,7 +20,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 /// Answers a request on the data plane.
-pub(crate) async fn data(door: Door, request: Request<Incoming>, arrival: Arc<Arrival>, link: Link) -> Reply {
+pub(crate) async fn data(door: Door, request: Box<Request<Incoming>>, arrival: Arc<Arrival>, link: Link) -> Reply {
     let page = match cors::page(request.headers(), &door.config().allowed_origins) {
         Ok(None) => return serve(door, request, arrival, link).await,
         Ok(Some(page)) => page,
@@ -34,7 +34,7 @@ pub(crate) async fn data(door: Door, request: Request<Incoming>, arrival: Arc<Ar
     reply
 }
 
-async fn serve(door: Door, request: Request<Incoming>, arrival: Arc<Arrival>, link: Link) -> Reply {
+async fn serve(door: Door, request: Box<Request<Incoming>>, arrival: Arc<Arrival>, link: Link) -> Reply {
     let path = request.uri().path();
     let path = path
         .strip_prefix("/v1")
@@ -62,7 +62,7 @@ async fn serve(door: Door, request: Request<Incoming>, arrival: Arc<Arrival>, li
 }
 
 /// Answers a request on the control plane.
-pub(crate) async fn control(door: Door, request: Request<Incoming>, arrival: Arc<Arrival>) -> Reply {
+pub(crate) async fn control(door: Door, request: Box<Request<Incoming>>, arrival: Arc<Arrival>) -> Reply {
     if request.uri().path().starts_with(control::ROOT) {
         return control::answer(&door, request, &arrival).await;
     }

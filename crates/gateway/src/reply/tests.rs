@@ -99,11 +99,11 @@ async fn an_answer_that_ends_without_its_head_is_our_fault() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_its_writer_gave_up_is_a_failure_and_not_an_empty_answer() {
-    let (call, mut writer, answer) = scene();
+    let (mut call, mut writer, answer) = scene();
     writer.head(head());
     writer.push([Chunk::text("half")]);
     drop(writer);
-    let (call, failure) = whole(call, answer).await.err().unwrap();
+    let failure = whole(&mut call, answer).await.err().unwrap();
     let reply = failed(call, &failure);
     assert_eq!(
         (reply.status(), failure.code()),

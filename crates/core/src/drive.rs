@@ -131,7 +131,7 @@ impl<S: Stage> Driven<S> {
 
     async fn work(self: Arc<Self>, job: Job<S::In>, place: Place) -> Option<Onward> {
         let Job { mut cx, body } = job;
-        let started = cx.handed_on.take().unwrap_or_else(Instant::now);
+        let started = *cx.began.get_or_insert_with(Instant::now);
         if cx.deadline().is_none_or(|until| until <= started) {
             return None;
         }
@@ -142,7 +142,7 @@ impl<S: Stage> Driven<S> {
         cx.worked(S::NAME, took);
         match flow {
             Ok(Flow::Next(body)) => {
-                cx.handed_on = Some(ended);
+                cx.began = Some(ended);
                 return self.next.pass(Job { cx, body }).await;
             }
             Ok(Flow::Join(answer, cache)) => cx.writer.join(answer, cache),

@@ -5,9 +5,12 @@ use futures_util::{FutureExt, future::Either};
 use std::{
     fmt,
     future::{Future, ready},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// A new edge that holds at most `capacity` jobs, at least one.
 pub fn edge<T>(capacity: usize) -> (Outlet<T>, Inlet<T>) {
@@ -26,9 +29,20 @@ pub fn edge<T>(capacity: usize) -> (Outlet<T>, Inlet<T>) {
 pub struct Outlet<T> {
     sender: async_channel::Sender<Job<T>>,
     shortcut: Shortcut<T>,
-    /// Held by the one who waits for room; the others stand behind in the order in which they came.
-    turn: Arc<Mutex<()>>,
+    turn: Arc<Turn>,
 }
+
+/// The order of those who wait for room.
+#[derive(Debug, Default)]
+struct Turn {
+    /// How many there are, the one whose turn it is among them.
+    waiting: AtomicUsize,
+    /// Held by the one whose turn it is; the others stand behind in the order in which they came.
+    held: Mutex<()>,
+}
+
+/// One of those who wait, until dropped.
+struct Waiting<'a>(&'a AtomicUsize);
 
 /// The end that jobs come out of. It is dry once every outlet is dropped and every job taken. Dropping it drops the jobs
 /// that are left, whose answers end as a fault of ours.
@@ -50,7 +64,7 @@ impl<T> Outlet<T> {
     /// Hands a job over, waiting for room, first come, first served. When nobody takes jobs any more, the job is dropped and
     /// its answer ends as a fault of ours. Dropping the future drops the job.
     pub async fn send(&self, job: Job<T>) {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn.take().await;
         self.put(job).await;
     }
 
@@ -60,47 +74,22 @@ impl<T> Outlet<T> {
     where
         T: Send + 'static,
     {
-        let Ok(turn) = self.turn.clone().try_lock_owned() else {
-            return self.queue(job, tasks);
-        };
         let job = match self.straight(job) {
             Ok(onward) => return drop(tasks.spawn(onward.travel())),
             Err(job) => job,
         };
-        if let Err(full) = self.sender.try_send(job) {
-            let (outlet, job) = (self.clone(), full.into_inner());
-            drop(tasks.spawn(async move {
-                let _turn = turn;
-                outlet.put(job).await;
-            }));
-        }
-    }
-
-    /// Sends a job on its way behind those who wait already: its place among them is taken now, not when its task first runs.
-    fn queue(&self, job: Job<T>, tasks: &Tasks)
-    where
-        T: Send + 'static,
-    {
-        let mut turn = Box::pin(self.turn.clone().lock_owned());
-        let taken = turn.as_mut().now_or_never();
         let outlet = self.clone();
-        drop(tasks.spawn(async move {
-            let _turn = match taken {
-                Some(turn) => turn,
-                None => turn.await,
-            };
-            outlet.put(job).await;
-        }));
+        let mut sending = Box::pin(async move { outlet.send(job).await });
+        // Its place among those who wait is taken now, not when its task first runs.
+        if sending.as_mut().now_or_never().is_none() {
+            drop(tasks.spawn(sending));
+        }
     }
 
     /// Hands a job over as [`send`](Outlet::send) does. Where it need not wait, its work in the next stage comes back,
     /// for the task that the job is in.
     pub(crate) fn pass(&self, job: Job<T>) -> impl Future<Output = Option<Onward>> + use<'_, T> {
-        let passed = match self.turn.try_lock() {
-            Ok(_turn) => self.straight(job),
-            Err(_) => Err(job),
-        };
-        match passed {
+        match self.straight(job) {
             Ok(onward) => Either::Left(ready(Some(onward))),
             // On the heap, so that those who need not wait carry no room for it.
             Err(job) => Either::Right(Box::pin(self.pass_in_turn(job))),
@@ -108,9 +97,9 @@ impl<T> Outlet<T> {
     }
 
     async fn pass_in_turn(&self, mut job: Job<T>) -> Option<Onward> {
-        job.cx.handed_on = None;
-        let _turn = self.turn.lock().await;
-        match self.straight(job) {
+        job.cx.began = None;
+        let _turn = self.turn.take().await;
+        match self.take_straight(job) {
             Ok(onward) => Some(onward),
             Err(job) => {
                 self.put(job).await;
@@ -126,8 +115,16 @@ impl<T> Outlet<T> {
         }
     }
 
-    /// The job's work in the stage behind the edge, when the edge is empty and that stage has room; else the job.
+    /// The job's work in the stage behind the edge, when nobody waits, the edge is empty and that stage has room; else the
+    /// job.
     fn straight(&self, job: Job<T>) -> Result<Onward, Job<T>> {
+        match self.turn.is_free() {
+            true => self.take_straight(job),
+            false => Err(job),
+        }
+    }
+
+    fn take_straight(&self, job: Job<T>) -> Result<Onward, Job<T>> {
         match self.shortcut.0.get() {
             Some(take) if self.sender.is_empty() && !self.sender.is_closed() => take(job),
             _ => Err(job),
@@ -142,6 +139,28 @@ impl<T> Clone for Outlet<T> {
             shortcut: self.shortcut.clone(),
             turn: self.turn.clone(),
         }
+    }
+}
+
+// === impl Turn ===
+
+impl Turn {
+    /// Whether nobody waits. Asked for each job, so that it is no lock.
+    fn is_free(&self) -> bool {
+        self.waiting.load(SeqCst) == 0
+    }
+
+    /// Waits for its turn, which lasts until what comes back is dropped.
+    async fn take(&self) -> (MutexGuard<'_, ()>, Waiting<'_>) {
+        self.waiting.fetch_add(1, SeqCst);
+        let waiting = Waiting(&self.waiting);
+        (self.held.lock().await, waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
     }
 }
 

@@ -64,8 +64,9 @@ pub struct Cx {
     choices: u32,
     waited: Duration,
     admitted: Option<Box<dyn Admitted>>,
-    /// When a stage has let go of it, while it goes straight on: the next one begins then, without another look at the clock.
-    pub(crate) handed_on: Option<Instant>,
+    /// When the stage that has it began: where it went straight on, at the end of the one before, without another look at
+    /// the clock.
+    pub(crate) began: Option<Instant>,
 }
 
 // === impl StageName ===
@@ -107,8 +108,13 @@ impl Cx {
             choices: 1,
             waited: Duration::ZERO,
             admitted: None,
-            handed_on: None,
+            began: None,
         }
+    }
+
+    /// When the stage that has the request began with it.
+    pub fn began(&self) -> Instant {
+        self.began.unwrap_or_else(Instant::now)
     }
 
     /// The request's name.

@@ -60,7 +60,8 @@ pub(crate) struct Limits {
 
 #[derive(Clone, Copy, Debug)]
 struct Owes {
-    since: Instant,
+    /// Taken at the first look that finds nothing.
+    since: Option<Instant>,
     /// Whether the first bytes of a head or a message are there.
     begun: bool,
 }
@@ -139,7 +140,7 @@ impl<T> Watched<T> {
         }
         // What was there ahead of its turn is not all of a head. What a session makes of its own is not known here.
         if self.reader == Reader::Ahead && !self.link.is_at_work() && !self.link.is_upgraded() {
-            self.owes = Some(Owes::beginning(true));
+            self.owes = Some(Owes::new(true));
         }
     }
 
@@ -150,18 +151,19 @@ impl<T> Watched<T> {
             return Poll::Pending;
         }
         let upgraded = self.link.is_upgraded();
-        let owes = match self.owes {
+        let owes = match &mut self.owes {
             Some(owes) => owes,
             // Between its messages a WebSocket may be silent: whether its client is there is the session's affair.
             None if upgraded => return Poll::Pending,
-            None => *self.owes.insert(Owes::beginning(false)),
+            None => self.owes.insert(Owes::new(false)),
         };
+        let since = *owes.since.get_or_insert_with(Instant::now);
         let (limit, what) = match (owes.begun, upgraded) {
             (true, true) => (self.limits.message, "a message"),
             (true, false) => (self.limits.head, "the head of a request"),
             (false, _) => (self.limits.idle, "its next request"),
         };
-        ready!(self.reading.poll(cx, owes.since, limit));
+        ready!(self.reading.poll(cx, since, limit));
         // Who has been told may still say goodbye.
         self.owes = None;
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, SlowSender(what)))
@@ -171,7 +173,7 @@ impl<T> Watched<T> {
     fn heard(&mut self, bytes: usize) {
         self.link.hear(bytes);
         if !self.owes.is_some_and(|owes| owes.begun) {
-            self.owes = Some(Owes::beginning(true));
+            self.owes = Some(Owes::new(true));
         }
     }
 
@@ -234,9 +236,8 @@ impl<T> Watched<T> {
 // === impl Owes ===
 
 impl Owes {
-    fn beginning(begun: bool) -> Self {
-        let since = Instant::now();
-        Owes { since, begun }
+    fn new(begun: bool) -> Self {
+        Owes { since: None, begun }
     }
 }
 

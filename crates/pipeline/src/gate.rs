@@ -90,9 +90,10 @@ impl Gate {
 
     async fn pass(&self, cx: &Cx, room: usize) -> Result<Pass, Failure> {
         let mut priority = cx.priority();
-        let now = Instant::now();
+        let now = cx.began();
         let lanes = self.0.lanes.load();
-        let mut ticket = match self.enter(room, priority, cx.deadline().unwrap_or(now), &lanes)? {
+        let left = cx.deadline().unwrap_or(now).saturating_duration_since(now);
+        let mut ticket = match self.enter((room, priority), left, now, &lanes)? {
             Entered::Admitted(pass) => return Ok(pass),
             Entered::Waits(ticket) => ticket,
         };
@@ -134,21 +135,20 @@ impl Gate {
         }
     }
 
+    /// Lets a request on, or has it wait, unless what is `left` of its time is too short for that.
     fn enter(
         &self,
-        room: usize,
-        priority: Priority,
-        deadline: Instant,
+        (room, priority): (usize, Priority),
+        left: Duration,
+        now: Instant,
         lanes: &LanesConfig,
     ) -> Result<Entered, Failure> {
-        let now = Instant::now();
         let mut rooms = self.0.rooms.lock();
         // Whoever waits goes first.
-        let shed = match self.serve(&mut rooms, room, lanes) {
+        let shed = match self.serve(&mut rooms, room, now, lanes) {
             Admission::Granted(credit) => return Ok(Entered::Admitted(self.let_on(room, credit, lanes))),
             Admission::Refused => Some(Shed::HardLimit),
             Admission::Full => {
-                let left = deadline.saturating_duration_since(now);
                 let patience = Duration::from_millis(lanes.max_wait_ms).min(left);
                 let interval = self.0.capacity.interval(room);
                 if rooms.len(room, priority) >= lanes.capacity {
@@ -175,13 +175,19 @@ impl Gate {
     }
 
     /// Calls those who wait in a room as long as there are credits; what is left is for whoever asks.
-    fn serve(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, room: usize, lanes: &LanesConfig) -> Admission {
+    fn serve(
+        &self,
+        rooms: &mut Rooms<oneshot::Sender<Pass>>,
+        room: usize,
+        now: Instant,
+        lanes: &LanesConfig,
+    ) -> Admission {
         loop {
-            let credit = match self.admit(rooms, room) {
+            let credit = match self.admit(rooms, room, now) {
                 Admission::Granted(credit) => credit,
                 none => return none,
             };
-            if let Some(credit) = self.hand_on(rooms, (room, credit), lanes) {
+            if let Some(credit) = self.hand_on(rooms, (room, credit), now, lanes) {
                 return Admission::Granted(credit);
             }
         }
@@ -196,19 +202,20 @@ impl Gate {
 
     /// Calls those who wait in these rooms, in the rooms' turns, as long as there are credits.
     fn serve_all(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, mut left: Vec<usize>, lanes: &LanesConfig) {
+        let now = Instant::now();
         while let Some(room) = rooms.turn(&left, &lanes.weights) {
-            match self.admit(rooms, room) {
+            match self.admit(rooms, room, now) {
                 Admission::Granted(credit) => {
                     rooms.take_turn(&left, room, &lanes.weights);
-                    drop(self.hand_on(rooms, (room, credit), lanes));
+                    drop(self.hand_on(rooms, (room, credit), now, lanes));
                 }
                 Admission::Full | Admission::Refused => left.retain(|other| *other != room),
             }
         }
     }
 
-    fn admit(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, room: usize) -> Admission {
-        rooms.look(room, Instant::now());
+    fn admit(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, room: usize, now: Instant) -> Admission {
+        rooms.look(room, now);
         self.0.capacity.admit(room)
     }
 
@@ -217,9 +224,9 @@ impl Gate {
         &self,
         rooms: &mut Rooms<oneshot::Sender<Pass>>,
         (room, mut credit): (usize, Credit),
+        now: Instant,
         lanes: &LanesConfig,
     ) -> Option<Credit> {
-        let now = Instant::now();
         while let Some(caller) = rooms.next(room, now, lanes) {
             match caller.send(self.let_on(room, credit, lanes)) {
                 Ok(()) => return None,

@@ -84,7 +84,7 @@ impl<'a> Course<'a> {
     }
 
     /// Calls worker after worker until one comes to its first token.
-    pub(crate) async fn run(mut self) -> Result<Reply, Failure> {
+    pub(crate) async fn run(&mut self) -> Result<Reply, Failure> {
         self.route.begin(self.began);
         let ended = self.look_and_follow().await;
         if let (Some(admitted), false) = (self.admitted, self.waited.is_zero()) {
@@ -101,15 +101,16 @@ impl<'a> Course<'a> {
     }
 
     async fn look_and_follow(&mut self) -> Result<Reply, Failure> {
-        let route = self.route;
+        let (route, mut now) = (self.route, self.began);
         loop {
             // Listened to before the look, so that a slot which comes free meanwhile is not missed.
             let freed = route.freed.notified();
-            match self.round().await? {
+            match self.round(now).await? {
                 Next::Answered(reply) => return Ok(reply),
                 Next::Wait(longest) => self.wait(longest, freed).await?,
                 Next::Again(pause) => sleep(pause).await,
             }
+            now = Instant::now();
         }
     }
 
@@ -139,11 +140,11 @@ impl<'a> Course<'a> {
     }
 
     /// Calls whom the plan has in front; who else there is is looked for only where that does not answer.
-    async fn round(&mut self) -> Result<Next, Failure> {
+    async fn round(&mut self, now: Instant) -> Result<Next, Failure> {
         let (turn, made) = (self.route.take_turn(), self.attempts.made());
-        let first = self.first(turn);
+        let first = self.first(turn, now);
         if let Some(First { candidate, has_more }) = first
-            && let Some(reply) = self.call(candidate, has_more).await?
+            && let Some(reply) = self.call(candidate, has_more, now).await?
         {
             return Ok(Next::Answered(reply));
         }
@@ -159,11 +160,11 @@ impl<'a> Course<'a> {
 
     /// What the plan has in front, if that is found without a look at all workers. A request that has made a call already is
     /// choosy.
-    fn first(&self, turn: u64) -> Option<First> {
+    fn first(&self, turn: u64, now: Instant) -> Option<First> {
         if self.attempts.made() > 0 {
             return None;
         }
-        let (request, now) = (&self.prompt.request, Instant::now());
+        let request = &self.prompt.request;
         let first = self.route.first(self.ask(turn, now), request, now)?;
         tracing::debug!(request_id = %request.id, route = &*self.route.name, ?first, "a plan");
         Some(first)
@@ -197,7 +198,7 @@ impl<'a> Course<'a> {
         let is_barred = untried.is_empty() && !is_full;
         while let Some(candidate) = self.next(&mut untried) {
             let before = self.attempts.made();
-            if let Some(reply) = self.call(candidate, !untried.is_empty()).await? {
+            if let Some(reply) = self.call(candidate, !untried.is_empty(), Instant::now()).await? {
                 return Ok(Next::Answered(reply));
             }
             is_full |= self.attempts.made() == before;
@@ -233,8 +234,7 @@ impl<'a> Course<'a> {
     }
 
     /// Calls one worker. `None` when the next may be called: it let no call through, or its failure may be another's success.
-    async fn call(&mut self, candidate: Candidate, has_more: bool) -> Result<Option<Reply>, Failure> {
-        let now = Instant::now();
+    async fn call(&mut self, candidate: Candidate, has_more: bool, now: Instant) -> Result<Option<Reply>, Failure> {
         // Before the place: a call that is not made spends nothing of what the worker may be asked in a minute.
         if let Some(last) = &self.last
             && self.route.retries_left(now) == 0
@@ -322,7 +322,7 @@ impl<'a> Course<'a> {
         let Some(probe) = probe.filter(|_| self.last.is_none() && self.route.may_probe(Instant::now())) else {
             return self.refuse(reject);
         };
-        match self.call(probe, false).await? {
+        match self.call(probe, false, Instant::now()).await? {
             Some(reply) => Ok(Next::Answered(reply)),
             None => self.refuse(reject),
         }

@@ -40,7 +40,8 @@ fn a_head_is_written_in_the_order_of_its_fields() {
 
 #[test]
 fn a_plain_proxy_reads_the_whole_url_and_its_credentials() {
-    let pieces = request(Method::GET, "/models?a=b", "").pieces(&origin("http://model.test:8000/v1", Some("Basic dTpw")));
+    let pieces =
+        request(Method::GET, "/models?a=b", "").pieces(&origin("http://model.test:8000/v1", Some("Basic dTpw")));
     let expected = "GET http://model.test:8000/v1/models?a=b HTTP/1.1\r\nhost: model.test:8000\r\n\
                     proxy-authorization: Basic dTpw\r\n\r\n";
     assert_eq!(text(pieces), expected);

@@ -294,7 +294,7 @@ impl Call {
         let (method, path) = self.arrival.asked(self.method, self.path);
         let usage = end.and_then(|end| end.usage);
         self.door.shared.parts.access.write(&AccessLine {
-            request_id: self.arrival.id,
+            request_id: self.arrival.id.encode(&mut [0; 36]),
             caller_id: self.arrival.caller_id.as_deref(),
             session_id: self.session.as_deref(),
             client: self.arrival.client.as_ref().map(|client| &*client.shown),

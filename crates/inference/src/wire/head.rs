@@ -5,7 +5,7 @@
 use super::{WireError, framing::Framing};
 use bytes::{Bytes, BytesMut};
 use http::Method;
-use std::{fmt, ops::Range};
+use std::{fmt, mem::MaybeUninit, ops::Range};
 
 /// Bytes that the heads of one answer may take, interim ones included.
 const HEAD_LIMIT: usize = 64 * 1024;
@@ -177,9 +177,12 @@ impl HeadReader {
     }
 
     fn parse(&mut self, buffer: &mut BytesMut, lines: usize) -> Result<Option<Head>, WireError> {
-        let mut fields = [httparse::EMPTY_HEADER; FIELD_LIMIT];
-        let mut answer = httparse::Response::new(&mut fields);
-        let length = match answer.parse(buffer.get(..lines).unwrap_or_default()) {
+        let lines = buffer.get(..lines).unwrap_or_default();
+        // Room for as many fields as there may be is not filled before they come: 3 KB.
+        let mut fields = [const { MaybeUninit::uninit() }; FIELD_LIMIT];
+        let mut answer = httparse::Response::new(&mut []);
+        let parser = httparse::ParserConfig::default();
+        let length = match parser.parse_response_with_uninit_headers(&mut answer, lines, &mut fields) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(WireError::HeadTooLarge),

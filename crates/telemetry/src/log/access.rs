@@ -4,7 +4,7 @@ use super::{
     Source,
     line::{Heading, Line, Value, compose},
 };
-use std::fmt::{self, Display};
+use std::fmt;
 use tracing::Level;
 
 /// Writes a line a request. Cheap to clone; writing never blocks.
@@ -14,9 +14,9 @@ pub struct AccessLog(Option<Source>);
 /// What is logged of a request. Nothing in it is content: neither prompt nor answer nor secret; `path` comes without its
 /// query.
 #[derive(Clone, Copy, Debug)]
-pub struct AccessLine<'a, Id> {
+pub struct AccessLine<'a> {
     /// Our name for the request.
-    pub request_id: Id,
+    pub request_id: &'a str,
     /// The client's name for it.
     pub caller_id: Option<&'a str>,
     /// The client's session.
@@ -70,7 +70,7 @@ impl AccessLog {
     }
 
     /// Logs a request that has ended.
-    pub fn write<Id: Display>(&self, line: &AccessLine<'_, Id>) {
+    pub fn write(&self, line: &AccessLine<'_>) {
         let Some(source) = &self.0 else { return };
         let heading = Heading {
             time: (source.clock)(),
@@ -95,9 +95,9 @@ impl fmt::Debug for AccessLog {
 
 // === impl AccessLine ===
 
-impl<Id: Display> AccessLine<'_, Id> {
+impl AccessLine<'_> {
     fn fill(&self, out: &mut Line<'_>) {
-        out.field("request_id", Value::Shown(&self.request_id));
+        out.field("request_id", Value::Text(self.request_id));
         out.optional("caller_id", self.caller_id);
         out.optional("session_id", self.session_id);
         out.optional("client", self.client);

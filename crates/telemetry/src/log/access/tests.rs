@@ -7,7 +7,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json};
 
-fn plain() -> AccessLine<'static, &'static str> {
+fn plain() -> AccessLine<'static> {
     AccessLine {
         request_id: "req_1",
         caller_id: None,
@@ -32,7 +32,7 @@ fn plain() -> AccessLine<'static, &'static str> {
     }
 }
 
-fn full() -> AccessLine<'static, &'static str> {
+fn full() -> AccessLine<'static> {
     AccessLine {
         caller_id: Some("mine"),
         session_id: Some("s 1"),
@@ -55,7 +55,7 @@ fn full() -> AccessLine<'static, &'static str> {
 }
 
 #[track_caller]
-fn check(config: Config, line: &AccessLine<'_, &str>, expected: Expect) {
+fn check(config: Config, line: &AccessLine<'_>, expected: Expect) {
     expected.assert_eq(&logged(&config, |logs| logs.access().write(line)));
 }
 
@@ -160,7 +160,7 @@ impl Owned {
         (self.there & (1 << bit) != 0).then_some(value)
     }
 
-    fn line(&self) -> AccessLine<'_, &str> {
+    fn line(&self) -> AccessLine<'_> {
         AccessLine {
             request_id: self.text(0),
             caller_id: self.optional(0, self.text(1)),

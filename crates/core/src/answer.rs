@@ -5,6 +5,7 @@
 
 mod alarm;
 mod reference;
+mod unwanted;
 
 use crate::{
     Cache, Chunk, Chunks, Code, End, Failure, Head, InFlight, Ledger, Priority,
@@ -19,10 +20,11 @@ pub use reference::AnswerRef;
 pub use reference::WeakAnswer;
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, Waker, ready},
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
+pub use unwanted::Unwanted;
 
 /// Writes one answer. Dropped before its end, the answer ends as a bug of ours: `internal_error`.
 #[derive(Debug)]
@@ -131,23 +133,8 @@ impl AnswerWriter {
     }
 
     /// Resolves once nobody listens any more. To be awaited by the task that drives the work, and no other.
-    pub fn unwanted(&self) -> impl Future<Output = ()> + Send + use<> {
-        let log = self.log.clone();
-        async move {
-            let Some(log) = log else { return };
-            let Some(until) = log.wanted_until(None) else { return };
-            let mut alarm = pin!(sleep_until(until));
-            poll_fn(|cx| {
-                let Some(until) = log.wanted_until(Some(cx.waker())) else {
-                    return Poll::Ready(());
-                };
-                if alarm.deadline() != until {
-                    alarm.as_mut().reset(until);
-                }
-                alarm.as_mut().poll(cx)
-            })
-            .await;
-        }
+    pub fn unwanted(&self) -> Unwanted {
+        Unwanted::new(self.log.clone())
     }
 
     fn end(&mut self, ending: Ending) {

@@ -1,10 +1,10 @@
-//! The only loop of the line. [`Driven::step`] is the only place for the race with "nobody wants it", [`Driven::work`] for
-//! the duration, error -> answer and the hand-over.
+//! The only loop of the line. [`Driven::step`] is the only place for the race with "nobody wants it" and for the hand-over,
+//! [`Driven::worked`] for the duration and error -> answer.
 //!
 //! A job that finds the next stage with room, and nobody waiting for it, goes straight on in the task that it is in:
 //! what an edge promises (order, width, capacity) holds as if it had gone through, without two wake-ups a stage.
 
-use crate::{Flow, Inlet, Job, Live, Outlet, Stage, StageMetrics, Tasks};
+use crate::{Cx, Failure, Flow, Inlet, Job, Live, Outlet, Stage, StageMetrics, Tasks, Unwanted};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
@@ -57,11 +57,10 @@ struct Place(Arc<Busy>);
 
 pin_project! {
     /// The work on a job, until nobody wants it any more.
-    struct Wanted<W, U> {
+    struct Wanted<W> {
         #[pin]
         work: W,
-        #[pin]
-        unwanted: U,
+        unwanted: Unwanted,
     }
 }
 
@@ -122,28 +121,33 @@ impl<S: Stage> Driven<S> {
     }
 
     /// Takes one job through the stage and on to the next one, for as long as somebody wants it.
-    fn step(self: Arc<Self>, job: Job<S::In>, place: Place) -> impl Future<Output = Option<Onward>> + Send {
+    fn step(self: Arc<Self>, mut job: Job<S::In>, place: Place) -> impl Future<Output = Option<Onward>> + Send {
         Wanted {
             unwanted: job.cx.writer.unwanted(),
-            work: self.work(job, place),
+            // A block, since an async fn would have room for the job twice.
+            work: async move {
+                let started = *job.cx.began.get_or_insert_with(Instant::now);
+                if job.cx.deadline().is_none_or(|until| until <= started) {
+                    return None;
+                }
+                let flow = self.stage.run(&mut job.cx, job.body).await;
+                let onward = self.next.pass(self.worked(job.cx, flow, started)?).await;
+                drop(place);
+                onward
+            },
         }
     }
 
-    async fn work(self: Arc<Self>, job: Job<S::In>, place: Place) -> Option<Onward> {
-        let Job { mut cx, body } = job;
-        let started = *cx.began.get_or_insert_with(Instant::now);
-        if cx.deadline().is_none_or(|until| until <= started) {
-            return None;
-        }
-        let flow = self.stage.run(&mut cx, body).await;
+    /// The job as it is handed on; `None` where the answer is over.
+    fn worked(&self, mut cx: Cx, flow: Result<Flow<S::Out>, Failure>, started: Instant) -> Option<Job<S::Out>> {
         let ended = Instant::now();
         let took = ended.saturating_duration_since(started);
-        place.0.metrics.worked(took);
+        self.busy.metrics.worked(took);
         cx.worked(S::NAME, took);
         match flow {
             Ok(Flow::Next(body)) => {
                 cx.began = Some(ended);
-                return self.next.pass(Job { cx, body }).await;
+                return Some(Job { cx, body });
             }
             Ok(Flow::Join(answer, cache)) => cx.writer.join(answer, cache),
             Ok(Flow::Done(end)) => cx.writer.finish(end),
@@ -155,14 +159,14 @@ impl<S: Stage> Driven<S> {
 
 // === impl Wanted ===
 
-impl<W: Future<Output = Option<Onward>>, U: Future<Output = ()>> Future for Wanted<W, U> {
+impl<W: Future<Output = Option<Onward>>> Future for Wanted<W> {
     type Output = Option<Onward>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Onward>> {
         let this = self.project();
         // The work goes first: a stage that need not wait never arms the timer of the deadline.
         match this.work.poll(cx) {
-            Poll::Pending => this.unwanted.poll(cx).map(|()| None),
+            Poll::Pending => Pin::new(this.unwanted).poll(cx).map(|()| None),
             ready => ready,
         }
     }

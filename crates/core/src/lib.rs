@@ -40,7 +40,7 @@ mod wish;
 
 #[cfg(not(sim_loom))]
 pub use answer::WeakAnswer;
-pub use answer::{Answer, AnswerRef, AnswerWriter, answer};
+pub use answer::{Answer, AnswerRef, AnswerWriter, Unwanted, answer};
 pub use blocking::Blocking;
 pub use chunk::{Chunk, Chunks, Delta, Event, Kind};
 pub use drive::Drive;

@@ -202,8 +202,8 @@ impl Gate {
 
     /// Calls those who wait in these rooms, in the rooms' turns, as long as there are credits.
     fn serve_all(&self, rooms: &mut Rooms<oneshot::Sender<Pass>>, mut left: Vec<usize>, lanes: &LanesConfig) {
-        let now = Instant::now();
         while let Some(room) = rooms.turn(&left, &lanes.weights) {
+            let now = Instant::now();
             match self.admit(rooms, room, now) {
                 Admission::Granted(credit) => {
                     rooms.take_turn(&left, room, &lanes.weights);

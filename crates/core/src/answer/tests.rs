@@ -96,7 +96,7 @@ fn given_up(writer: &AnswerWriter) -> JoinHandle<u128> {
 }
 
 async fn is_wanted(writer: &AnswerWriter) -> bool {
-    poll!(pin!(writer.unwanted())).is_pending()
+    poll!(writer.unwanted()).is_pending()
 }
 
 #[tokio::test(start_paused = true)]

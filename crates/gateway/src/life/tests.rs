@@ -1,5 +1,6 @@
 use super::*;
 use futures_util::FutureExt;
+use orchestrator_core::Tasks;
 
 #[tokio::test(start_paused = true)]
 async fn it_only_goes_forward() {
@@ -31,7 +32,7 @@ async fn one_who_waits_is_told_after_any_stages_between_and_whoever_asks() {
     let mut draining = Box::pin(async move { life.reached(Stage::Draining).await });
     // Asked at the start by somebody whom nobody wakes.
     assert!(draining.as_mut().now_or_never().is_none());
-    let waiting = tokio::spawn(async move {
+    let waiting = Tasks::new().spawn(async move {
         let mut seen = 0;
         loop {
             tokio::select! {

@@ -1,12 +1,7 @@
 //! Where the process is in its life, as every door sees it.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::{Poll, Waker},
-    time::Duration,
-};
-use tokio::{sync::watch, task::coop::unconstrained, time::timeout};
+use std::time::Duration;
+use tokio::{sync::watch, time::timeout};
 
 /// A step in the life of the process; it only goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,21 +55,7 @@ impl Life {
 
     /// Waits until `stage` is reached. Losing the future loses nothing.
     pub async fn reached(&mut self, stage: Stage) {
-        let mut seen = self.0.clone();
-        // A connection asks with each of its events, so it is noted down once for each change of stage. It must never be
-        // turned away unnoted, as it would when its task has had its turn.
-        let mut reached = pin!(unconstrained(self.0.wait_for(|now| *now >= stage)));
-        let mut noted: Option<Waker> = None;
-        let reached = poll_fn(|cx| {
-            let is_noted = noted.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-            if is_noted && !seen.has_changed().unwrap_or(true) {
-                return Poll::Pending;
-            }
-            seen.mark_unchanged();
-            noted.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
-            reached.as_mut().poll(cx).map(|reached| reached.is_ok())
-        });
-        if !reached.await {
+        if self.0.wait_for(|now| *now >= stage).await.is_err() {
             // Nobody directs any more: the process is being torn down, and tasks with it.
             std::future::pending::<()>().await;
         }

@@ -65,6 +65,47 @@ async fn clones_of_an_outlet_stand_in_one_row() {
 }
 
 #[tokio::test]
+async fn nobody_goes_around_the_edge_past_one_whose_turn_it_is() {
+    let (outlet, inlet) = edge(1);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    inlet.shorten(move |job| {
+        counted.fetch_add(1, SeqCst);
+        Err(job)
+    });
+    let pass = |name| {
+        let (outlet, (job, answer)) = (outlet.clone(), job(name, LONG));
+        let mut passing = Box::pin(async move { outlet.pass(job).await.is_none() });
+        let passed = passing.as_mut().now_or_never();
+        (passed, passing, answer)
+    };
+    let _full = begin(&outlet, 0);
+    let (first, _first) = begin(&outlet, 1);
+    assert_eq!(taken(&inlet), Some(0));
+    let (passed, late, _late) = pass(2);
+    assert_eq!(
+        (passed, asked.load(SeqCst)),
+        (None, 0),
+        "the edge is empty, but another one is first"
+    );
+    assert!(first.unwrap().as_mut().now_or_never().is_some());
+    assert_eq!(taken(&inlet), Some(1));
+    assert_eq!(
+        (late.now_or_never(), asked.load(SeqCst)),
+        (Some(true), 1),
+        "its turn has come"
+    );
+    assert_eq!(taken(&inlet), Some(2));
+    let (passed, _, _last) = pass(3);
+    assert_eq!(
+        (passed, asked.load(SeqCst)),
+        (Some(true), 3),
+        "nobody waits: at once, and then in its turn"
+    );
+    assert_eq!(taken(&inlet), Some(3));
+}
+
+#[tokio::test]
 async fn who_gives_up_waiting_drops_its_job_and_holds_up_nobody() {
     let (outlet, inlet) = edge(1);
     let _full = begin(&outlet, 0);

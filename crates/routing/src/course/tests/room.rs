@@ -117,6 +117,14 @@ async fn where_all_are_full_a_request_waits_and_is_woken_when_a_call_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_wait_for_a_slot_is_no_latency_of_the_worker() {
+    let bench = Bench::new("a", told(&[("a", "slow:137")]), |setup| setup.slots = 1);
+    sent_at(&bench, &[0, 0, 0]).await;
+    let seen = bench.members[0].view((0, 1), &of_kind(true), Instant::now());
+    assert_eq!(seen.latency.map(|latency| latency.as_millis()), Some(137));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_until_the_deadline_is_told_so_and_costs_no_call() {
     let bench = Bench::new("a", told(&[("a", "hangs")]), |setup| setup.slots = 1);
     let (first, late) = (within(true, 60_000), within(true, 5_000));

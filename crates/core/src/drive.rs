@@ -132,6 +132,7 @@ impl<S: Stage> Driven<S> {
                 }
                 let flow = self.stage.run(&mut job.cx, job.body).await;
                 let onward = self.next.pass(self.worked(job.cx, flow, started)?).await;
+                // Held until the next edge has the job.
                 drop(place);
                 onward
             },

@@ -99,7 +99,7 @@ impl<T> Outlet<T> {
     async fn pass_in_turn(&self, mut job: Job<T>) -> Option<Onward> {
         job.cx.began = None;
         let _turn = self.turn.take().await;
-        match self.take_straight(job) {
+        match self.straight_in_turn(job) {
             Ok(onward) => Some(onward),
             Err(job) => {
                 self.put(job).await;
@@ -119,12 +119,13 @@ impl<T> Outlet<T> {
     /// job.
     fn straight(&self, job: Job<T>) -> Result<Onward, Job<T>> {
         match self.turn.is_free() {
-            true => self.take_straight(job),
+            true => self.straight_in_turn(job),
             false => Err(job),
         }
     }
 
-    fn take_straight(&self, job: Job<T>) -> Result<Onward, Job<T>> {
+    /// The same for the one whose turn it is.
+    fn straight_in_turn(&self, job: Job<T>) -> Result<Onward, Job<T>> {
         match self.shortcut.0.get() {
             Some(take) if self.sender.is_empty() && !self.sender.is_closed() => take(job),
             _ => Err(job),

@@ -156,6 +156,7 @@ async fn read(call: &Call, headers: &HeaderMap, body: Incoming) -> Result<Bytes,
         return Err(too_large(limit));
     }
     let patience = Duration::from_millis(config.body_timeout_ms);
+    // From the head on, whose time is known.
     let until = call.started.checked_add(patience).unwrap_or(call.started);
     match timeout_at(until, gather(body, limit, declared.unwrap_or(0))).await {
         Ok(read) => read,

@@ -318,11 +318,12 @@ impl<'a> Course<'a> {
 
     /// When every breaker is open, one request a second goes to the worker that is due soonest; the others are refused.
     async fn probe(&mut self, probe: Option<Candidate>, reject: Reject) -> Result<Next, Failure> {
+        let now = Instant::now();
         let probe = probe.filter(|probe| !self.barred.contains(&probe.worker));
-        let Some(probe) = probe.filter(|_| self.last.is_none() && self.route.may_probe(Instant::now())) else {
+        let Some(probe) = probe.filter(|_| self.last.is_none() && self.route.may_probe(now)) else {
             return self.refuse(reject);
         };
-        match self.call(probe, false, Instant::now()).await? {
+        match self.call(probe, false, now).await? {
             Some(reply) => Ok(Next::Answered(reply)),
             None => self.refuse(reject),
         }
